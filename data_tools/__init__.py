@@ -1,0 +1,1 @@
+"""Collect, make, check and mix the audio that a wake-word model learns from."""

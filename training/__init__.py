@@ -1,0 +1,1 @@
+"""From a dataset to a bundle: features, network, fit, quantization, evaluation."""
