@@ -25,7 +25,8 @@ _BLOCK_S = 0.5  # files are decoded half a second at a time, so a day of audio n
 def to_int16(samples: npt.NDArray[Any]) -> Int16:
     """Float samples in [-1, 1) to int16: rounded, saturated, NaN as silence."""
     scaled = np.nan_to_num(np.asarray(samples, dtype=np.float32)) * 32768.0
-    return np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
+    whole: Int16 = np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
+    return whole
 
 
 def to_float32(samples: Int16) -> Float32:

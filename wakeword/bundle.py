@@ -242,6 +242,8 @@ class Bundle:
             )
         if "wake" not in e.outputs:
             raise BundleError(f"{where}: outputs are {list(e.outputs)}; one must be 'wake'")
+        if e.warm_up_steps < 0 or e.refractory_s < 0:
+            raise BundleError(f"{where}: warm_up_steps and refractory_s must not be negative")
 
     def manifest_bytes(self) -> bytes:
         """The JSON file's bytes."""

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from wakeword.audio import HOP_SAMPLES, Float32, Int16
 
+Int8 = npt.NDArray[np.int8]
+
 N_CHANNELS = 40
 WINDOW_MS = 30
 HOP_MS = 10
@@ -76,16 +78,17 @@ class FrontEnd:
         return np.array(frames, np.float32)
 
 
-def quantize(frames: Float32) -> npt.NDArray[np.int8]:
+def quantize(frames: Float32) -> Int8:
     """Frames as the int8 network input, same shape.
 
     ESPHome's integer formula on the raw value, ``(256 raw + 333) / 666 - 128``, saturated; equal to
     the TFLite quantization of an input calibrated to 0..25.9146.
     """
     raw = np.rint(frames * np.float32(RAW_PER_UNIT)).astype(np.int32)
-    return np.minimum((raw * 256 + 333) // 666 - 128, 127).astype(np.int8)
+    whole: Int8 = np.minimum((raw * 256 + 333) // 666 - 128, 127).astype(np.int8)
+    return whole
 
 
-def dequantize(frames: npt.NDArray[np.int8]) -> Float32:
+def dequantize(frames: Int8) -> Float32:
     """The float value that the network sees for an int8 input, same shape."""
     return (frames.astype(np.float32) + 128) * np.float32(666 / (256 * RAW_PER_UNIT))

@@ -1,0 +1,193 @@
+"""The detector: audio in, detections out. Everything that users and measurements run is this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Float32, Int16
+from wakeword.bundle import Bundle
+from wakeword.decision import Decision, Detection
+from wakeword.frontend import N_CHANNELS, FrontEnd
+from wakeword.gate import UNIT_S, VadGate, widest
+from wakeword.model import StreamingModel
+
+# Called with (unit index, bundle index, smoothed score) for every unit that a network heard.
+Trace = Callable[[int, int, float], None]
+
+
+class Detector:
+    """Several bundles over one front end and one gate.
+
+    Audio is taken in units of 480 samples (30 ms), whatever the size of the blocks pushed, so the
+    block size never changes a result. ``gate=False`` lets the networks hear everything.
+
+    Attributes that may be read between pushes: ``gate_open``; ``scores``, a dict of each bundle's
+    smoothed score; ``time_s``, the audio heard so far; ``open_s``, how much of it the networks ran.
+    """
+
+    def __init__(
+        self,
+        bundles: Sequence[Bundle],
+        gate: bool = True,
+        threshold: float | None = None,
+        operating_point: str | None = None,
+        trace: Trace | None = None,
+    ):
+        if not bundles:
+            raise ValueError("a detector needs one bundle or more")
+        self.bundles = tuple(bundles)
+        self.trace = trace
+        self._front_end = FrontEnd()
+        self._listeners = [_Listener(b, threshold, operating_point) for b in bundles]
+        self._gate = VadGate(widest([b.extension.gate for b in bundles])) if gate else None
+        self.reset()
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *more_paths: str | Path,
+        gate: bool = True,
+        threshold: float | None = None,
+        operating_point: str | None = None,
+        trace: Trace | None = None,
+    ) -> Detector:
+        """A detector for one bundle or more, by path or by a shipped bundle's name.
+
+        ``threshold`` replaces every bundle's own; ``operating_point`` picks one of those that a
+        bundle carries (strict, balanced, eager). Raises BundleError.
+        """
+        bundles = [Bundle.load(p) for p in (path, *more_paths)]
+        return cls(bundles, gate, threshold, operating_point, trace)
+
+    def reset(self) -> None:
+        """As new: no audio held, the clock at zero, nothing fired yet."""
+        self._rest: Int16 = np.empty(0, np.int16)
+        self._unit = 0
+        self._heard_units = 0
+        if self._gate:
+            self._gate.reset()
+        self._restart()
+        for listener in self._listeners:
+            listener.decision.reset()
+
+    @property
+    def gate_open(self) -> bool:
+        """Whether the networks run at the moment."""
+        return self._gate is None or self._gate.is_open
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The smoothed score of each bundle by name, 0..1; 0 while the gate is closed."""
+        return {x.bundle.name: x.decision.score if self.gate_open else 0.0 for x in self._listeners}
+
+    @property
+    def time_s(self) -> float:
+        """Seconds of audio since the start or the last reset."""
+        return self._unit * UNIT_S
+
+    @property
+    def open_s(self) -> float:
+        """Seconds of audio during which the gate was open."""
+        return self._heard_units * UNIT_S
+
+    def push(self, block: Int16) -> list[Detection]:
+        """Hear (n,) int16 samples at 16 kHz; n may be anything. Returns what was detected in them.
+
+        Raises TypeError for anything but int16 and ValueError for more than one channel: silently
+        scaling or mixing would change what the model hears.
+        """
+        if block.dtype != np.int16:
+            raise TypeError(
+                f"a block of {block.dtype}; expected int16 (wakeword.audio.to_int16 converts)"
+            )
+        if block.ndim != 1:
+            raise ValueError(f"a block of shape {block.shape}; expected one channel, (n,)")
+        data = np.concatenate((self._rest, block)) if len(self._rest) else block
+        whole = len(data) - len(data) % STEP_SAMPLES
+        detections: list[Detection] = []
+        for start in range(0, whole, STEP_SAMPLES):
+            detections += self._push_unit(data[start : start + STEP_SAMPLES])
+        self._rest = data[whole:].copy()  # never keep a caller's buffer
+        return detections
+
+    def skip(self, n_samples: int) -> None:
+        """Audio was lost: keep the clock right, and start afresh on what comes next."""
+        self._unit += round((len(self._rest) + n_samples) / STEP_SAMPLES)
+        self._rest = self._rest[:0]
+        if self._gate:
+            self._gate.reset()
+        self._restart()
+
+    def _push_unit(self, unit: Int16) -> list[Detection]:
+        samples, afresh = self._gate.push(unit) if self._gate else (unit, False)
+        self._unit += 1
+        if not len(samples):
+            return []
+        self._heard_units += 1
+        if afresh:
+            self._restart()
+        # A pre-roll is heard again under the numbers that its units had when they came.
+        first = self._unit - len(samples) // STEP_SAMPLES
+        detections = []
+        for i in range(len(samples) // STEP_SAMPLES):
+            frames = self._front_end.push(samples[i * STEP_SAMPLES : (i + 1) * STEP_SAMPLES])
+            for n, listener in enumerate(self._listeners):
+                if listener.hear(frames, first + i):
+                    detections.append(listener.detection(self.time_s))
+                if self.trace:
+                    self.trace(first + i, n, listener.decision.score)
+        return detections
+
+    def _restart(self) -> None:
+        self._front_end.reset()
+        for listener in self._listeners:
+            listener.restart()
+
+
+class _Listener:
+    """One bundle's network and decision, and the frames that wait for a whole step."""
+
+    def __init__(self, bundle: Bundle, threshold: float | None, operating_point: str | None):
+        extension = bundle.extension
+        self.bundle = bundle
+        self.model = StreamingModel.of(bundle)
+        self.decision = Decision(
+            threshold=bundle.threshold(operating_point) if threshold is None else threshold,
+            window=bundle.manifest.micro.sliding_window_size,
+            warm_up_steps=extension.warm_up_steps,
+            refractory_steps=round(extension.refractory_s * SAMPLE_RATE / STEP_SAMPLES),
+        )
+        self._fresh = True
+        self._frames: Float32 = np.empty((0, N_CHANNELS), np.float32)
+
+    def restart(self) -> None:
+        if not self._fresh:
+            self.model.reset()
+        self._fresh = True
+        self._frames = self._frames[:0]
+        self.decision.restart()
+
+    def hear(self, frames: Float32, unit: int) -> bool:
+        """Run the steps that these frames complete; True if the phrase was decided in one."""
+        stride = self.model.stride
+        data = np.concatenate((self._frames, frames)) if len(self._frames) else frames
+        fired = False
+        whole = len(data) - len(data) % stride
+        for start in range(0, whole, stride):
+            self._fresh = False
+            fired |= self.decision.push(unit, self.model.step(data[start : start + stride]))
+        self._frames = data[whole:]
+        return fired
+
+    def detection(self, time_s: float) -> Detection:
+        return Detection(
+            name=self.bundle.name,
+            phrase=self.bundle.phrase,
+            score=round(self.decision.score, 4),
+            time_s=round(time_s, 3),
+            started_s=round(self.decision.rise_step * UNIT_S, 3),
+        )

@@ -1,0 +1,77 @@
+"""The gate: which audio is worth the network's time.
+
+WebRTC's voice activity detector decides every 30 ms. It opens at the first voiced 30 ms, hands out
+the pre-roll (the audio just before) so that no beginning is lost, and closes when nothing was
+voiced for the hangover. While it is closed nothing else runs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Int16
+from wakeword.bundle import GateSpec
+
+UNIT_S = STEP_SAMPLES / SAMPLE_RATE  # 30 ms, the longest frame that the detector takes
+
+
+class VadGate:
+    """Units of 480 samples in; the samples that the network should hear out."""
+
+    def __init__(self, spec: GateSpec):
+        self.spec = spec
+        self._hangover_units = max(1, round(spec.hangover_s / UNIT_S))
+        self._pre_roll_units = max(1, round(spec.pre_roll_s / UNIT_S))
+        self._max_open_units = round(spec.max_open_s / UNIT_S)
+        self.reset()
+
+    def reset(self) -> None:
+        """As new: closed, no audio held, no noise estimate."""
+        import webrtcvad
+
+        self._vad = webrtcvad.Vad(self.spec.vad_mode)
+        # The pre-roll, and the unit that opens the gate.
+        self._ring: deque[Int16] = deque(maxlen=self._pre_roll_units + 1)
+        self.is_open = False
+        self._open_units = 0
+        self._quiet_units = 0
+
+    def push(self, unit: Int16) -> tuple[Int16, bool]:
+        """(480,) int16 -> the samples to hear now, and whether the network starts afresh on them.
+
+        Closed: no samples. Opening: the pre-roll and this unit, afresh. Open: this unit. Open for
+        longer than ``max_open_s``: afresh on the pre-roll, at the next unvoiced unit, or at twice
+        that time without one; a network that carries its state for ever hears worse.
+        """
+        voiced = self._vad.is_speech(unit.tobytes(), SAMPLE_RATE)
+        self._ring.append(unit)
+        self._quiet_units = 0 if voiced else self._quiet_units + 1
+        if not self.is_open:
+            if not voiced:
+                return unit[:0], False
+            self.is_open = True
+            return self._afresh()
+        if self._quiet_units > self._hangover_units:
+            self.is_open = False
+            return unit[:0], False
+        self._open_units += 1
+        limit = self._max_open_units
+        if self._open_units >= 2 * limit or (self._open_units >= limit and not voiced):
+            return self._afresh()
+        return unit, False
+
+    def _afresh(self) -> tuple[Int16, bool]:
+        self._open_units = 0
+        return np.concatenate(self._ring), True
+
+
+def widest(specs: list[GateSpec]) -> GateSpec:
+    """One gate for several bundles: it loses nothing that any of them would have heard."""
+    return GateSpec(
+        vad_mode=min(s.vad_mode for s in specs),
+        hangover_s=max(s.hangover_s for s in specs),
+        pre_roll_s=max(s.pre_roll_s for s in specs),
+        max_open_s=min(s.max_open_s for s in specs),
+    )

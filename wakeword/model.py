@@ -1,0 +1,174 @@
+"""The network on the device: one int8 TFLite step, its state inside the model.
+
+What the network says stands here; what we decide from it stands in :mod:`wakeword.decision`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wakeword.audio import Float32
+from wakeword.bundle import Bundle
+from wakeword.errors import BundleError, WakewordError
+from wakeword.frontend import N_CHANNELS, Int8, dequantize, quantize
+
+# In order of preference; WAKEWORD_RUNTIME names one to use it and no other.
+RUNTIMES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite",
+}
+
+# The scale and zero point of an int8 input for which ESPHome's integer formula is exact.
+_ESPHOME_INPUT = (float(dequantize(np.array(-127, np.int8))), -128)
+
+
+class StreamingModel:
+    """A streaming TFLite model: ``step`` by ``step``, with ``reset()``.
+
+    stride: frames a step, read from the model. outputs: names of its outputs in order; the one
+    called "wake" is the probability that the phrase has just been said.
+    """
+
+    def __init__(self, model: bytes, outputs: tuple[str, ...] = ("wake",), name: str = "model"):
+        self._bytes = model
+        self._make = _interpreter_class()
+        self.outputs = outputs
+        self.name = name
+        self.reset()
+        given = self._interpreter.get_input_details()
+        shape = tuple(int(n) for n in given[0]["shape"])
+        if len(given) != 1 or len(shape) != 3 or shape[0] != 1 or shape[2] != N_CHANNELS:
+            raise BundleError(f"{name}: takes {len(given)} inputs, the first {shape}; "
+                              f"expected one input [1, stride, {N_CHANNELS}]")  # fmt: skip
+        if given[0]["dtype"] is not np.int8:
+            raise BundleError(f"{name}: input is {given[0]['dtype'].__name__}; expected int8")
+        self.stride = shape[1]
+        scale, zero_point = given[0]["quantization"]
+        self._exact = (
+            abs(scale - _ESPHOME_INPUT[0]) < 1e-3 * scale and zero_point == _ESPHOME_INPUT[1]
+        )
+        self._scale, self._zero_point = scale, zero_point
+        results = self._interpreter.get_output_details()
+        if len(results) != len(outputs):
+            raise BundleError(f"{name}: has {len(results)} outputs, the manifest names {outputs}")
+        self._results = dict(zip(outputs, results, strict=True))
+        wake = self._results["wake"]
+        if int(np.prod(wake["shape"])) != 1 or wake["dtype"] not in (np.uint8, np.int8):
+            raise BundleError(
+                f"{name}: output 'wake' is {wake['dtype'].__name__} {list(wake['shape'])}; "
+                "expected one uint8 or int8 probability"
+            )
+        self._wake_index = int(wake["index"])
+        self._wake_scale, self._wake_zero = wake["quantization"]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> StreamingModel:
+        """The bundle's model. Raises BundleError when its manifest says otherwise than it is."""
+        extension = bundle.extension
+        model = cls(bundle.model, extension.outputs, bundle.name)
+        if bundle.manifest.wakeword and model.stride != extension.stride:
+            raise BundleError(
+                f"{bundle.path or bundle.name}: the manifest says stride {extension.stride}, "
+                f"{bundle.manifest.model} takes {model.stride} frames a step; copy both files again"
+            )
+        return model
+
+    def reset(self) -> None:
+        """As new. A new interpreter: neither TFLite call that promises a reset performs one."""
+        with _without_delegate_notice():
+            try:
+                self._interpreter = self._make(model_content=self._bytes, num_threads=1)
+                self._interpreter.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                raise BundleError(
+                    f"{self.name}: not a model this runtime can run ({str(error).splitlines()[0]})"
+                ) from None
+        self._input_index = self._interpreter.get_input_details()[0]["index"]
+
+    def step(self, frames: Float32) -> float:
+        """(stride, 40) float32 frames -> probability of the phrase, 0..1."""
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._input_index, self._quantized(frames)[np.newaxis])
+        interpreter.invoke()
+        raw = int(interpreter.get_tensor(self._wake_index).flat[0])
+        return float((raw - self._wake_zero) * self._wake_scale)
+
+    def output(self, name: str) -> Float32:
+        """The named output of the last step, dequantized, in the model's shape without the 1."""
+        result = self._results[name]
+        scale, zero_point = result["quantization"]
+        value: Float32 = self._interpreter.get_tensor(result["index"])[0].astype(np.float32)
+        return (value - np.float32(zero_point)) * np.float32(scale) if scale else value
+
+    def _quantized(self, frames: Float32) -> Int8:
+        if self._exact:
+            return quantize(frames)
+        scaled = np.rint(frames / self._scale) + self._zero_point
+        whole: Int8 = np.clip(scaled, -128, 127).astype(np.int8)
+        return whole
+
+
+def runtime_name() -> str:
+    """The interpreter package in use, with its version, for people."""
+    module = _interpreter_class().__module__
+    package = next((n for n, m in RUNTIMES.items() if module.startswith(m.split(".")[0])), module)
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return package
+
+
+def _interpreter_class() -> Callable[..., Any]:
+    wanted = os.environ.get("WAKEWORD_RUNTIME")
+    if wanted and wanted not in RUNTIMES:
+        raise WakewordError(f"WAKEWORD_RUNTIME={wanted}: expected one of {', '.join(RUNTIMES)}")
+    failures = []
+    for package in [wanted] if wanted else RUNTIMES:
+        try:
+            return import_module(RUNTIMES[package]).Interpreter  # type: ignore[no-any-return]
+        except (ImportError, AttributeError) as error:
+            failures.append(f"{package}: {str(error).splitlines()[0]}")
+    raise WakewordError(
+        "no TFLite interpreter: pip install ai-edge-litert, or with numpy<2 and Python 3.10 or "
+        f"3.11 tflite-runtime ({'; '.join(failures)})"
+    )
+
+
+@contextlib.contextmanager
+def _without_delegate_notice() -> Iterator[None]:
+    """Keep TFLite's "Created XNNPACK delegate" off a user's terminal.
+
+    It is written by C++ straight to the file descriptor, once a process, and no setting stops it.
+    Only the first interpreter is made this way.
+    """
+    if _notice.said or os.environ.get("WAKEWORD_DEBUG"):
+        yield
+        return
+    _notice.said = True
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+class _Notice:
+    said = False
+
+
+_notice = _Notice()
