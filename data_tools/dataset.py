@@ -226,7 +226,7 @@ class Dataset:
             os.fsync(file.fileno())
 
     def _rewrite(self, change: Callable[[Clip], Clip | None]) -> None:
-        """A new manifest, each clip changed or (None) dropped; damaged lines are kept as they are."""
+        """A new manifest, clips changed or (None) dropped; damaged lines stay."""
         with self._locked():
             self._read_on()
             lines = []

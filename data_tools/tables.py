@@ -82,7 +82,7 @@ class Tables:
         ]
 
     def rirs(self, split: str | None = None, kinds: Iterable[str] = ()) -> list[Clip]:
-        """Impulse responses of rooms and devices; ``group.room`` is room_real, device, simulated."""
+        """Impulse responses; ``group.room`` is the kind: room_real, device, simulated."""
         kinds = tuple(kinds)
         return [
             self._clip(row, "rir", "corpus", group=Group(room=row["kind"]))

@@ -93,4 +93,4 @@ def test_the_shared_data_reads_whole_and_its_audio_is_there():
         for c in for_products(everything)
     )
     assert len(tables.wake("smart mirror", replays=True)) > len(tables.wake("smart mirror"))
-    assert all(u.phones for u in tables.utterances("train") if "speechocean" in u.speaker)
+    assert all(u.end_s > u.start_s for u in tables.utterances("train"))
