@@ -1,4 +1,4 @@
-"""One streaming step of a trained network as an int8 TFLite file, checked against the original.
+"""One streaming step of a trained network as an int8 TFLite file, checked before it leaves.
 
 The step is rebuilt from numpy weights as constants, with the history inside the model
 (``tf.Variable``), because a Keras GRU inside the step does not convert, and because ESPHome and the
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from training.network import FloatStream, Head, Network
+from wakeword.audio import Float32
 from wakeword.errors import WakewordError
-from wakeword.frontend import N_CHANNELS, RAW_PER_UNIT
+from wakeword.frontend import N_CHANNELS, dequantize
+from wakeword.model import StreamingModel
 
 if TYPE_CHECKING:
-    import keras
-
-Float32 = npt.NDArray[np.float32]
+    import tensorflow as tf
 
 # The 20 operators that ESPHome's micro_wake_word registers, by their TFLite names.
 ESPHOME_OPS = frozenset(
@@ -32,7 +32,7 @@ ESPHOME_OPS = frozenset(
 
 # Largest input of the int8 network. With it the input's scale is 666 / (256 * 25.6) and its zero
 # point -128, and TFLite's rounding equals ESPHome's integer formula for every raw value.
-INPUT_MAX = 255 * 666 / (256 * RAW_PER_UNIT)
+INPUT_MAX = float(dequantize(np.array(127, np.int8)))
 
 
 class ExportError(WakewordError):
@@ -40,71 +40,21 @@ class ExportError(WakewordError):
 
 
 @dataclass(frozen=True)
-class Conv:
-    """A causal convolution with its batch normalization folded in, followed by a ReLU."""
+class Parity:
+    """How far the int8 file's wake probabilities lie from the float network's."""
 
-    kernel: Float32  # (taps, channels in, channels out)
-    bias: Float32  # (channels out,)
-    stride: int
-
-
-@dataclass(frozen=True)
-class Head:
-    """A GRU (Keras order of gates: z, r, h; reset after the product) and a dense layer."""
-
-    name: str
-    kernel: Float32  # (channels in, 3 * units)
-    recurrent: Float32  # (units, 3 * units)
-    bias: Float32  # (2, 3 * units), input's and recurrent's
-    dense: Float32  # (units, outputs)
-    dense_bias: Float32  # (outputs,)
+    mean_error: float
+    max_error: float
+    max_error_s: float  # audio time at which they differ most
+    hours: float
 
 
-@dataclass(frozen=True)
-class Network:
-    """All that a step needs, as numpy arrays."""
+def export_step(network: Network, calibration: Float32) -> bytes:
+    """The int8 TFLite file of one step: ``[1, stride, 40]`` int8 in, ``[1, n]`` uint8 a head out.
 
-    convs: tuple[Conv, ...]
-    heads: tuple[Head, ...]
-
-    @property
-    def stride(self) -> int:
-        """Frames a step."""
-        return self.convs[0].stride
-
-
-def from_keras(model: keras.Model, heads: tuple[str, ...] = ("wake",)) -> Network:
-    """The weights of :func:`training.model.build`'s network, normalization folded."""
-    convs = []
-    while f"conv_{len(convs)}" in {layer.name for layer in model.layers}:
-        conv = model.get_layer(f"conv_{len(convs)}")
-        norm = model.get_layer(f"norm_{len(convs)}")
-        gamma, beta, mean, variance = (np.asarray(w) for w in norm.get_weights())
-        scale = gamma / np.sqrt(variance + norm.epsilon)
-        kernel = np.asarray(conv.get_weights()[0]) * scale
-        convs.append(Conv(kernel, beta - mean * scale, conv.strides[0]))
-    return Network(
-        tuple(convs),
-        tuple(
-            Head(
-                name,
-                *(np.asarray(w) for w in model.get_layer(f"{name}_gru").get_weights()),
-                *(np.asarray(w) for w in model.get_layer(f"{name}_dense").get_weights()),
-            )
-            for name in heads
-        ),
-    )
-
-
-def export_step(network: Network, calibration: Float32, temperature: float = 1.0) -> bytes:
-    """The int8 TFLite file of one step: ``[1, stride, 40]`` int8 in, ``[1, n]`` uint8 per head out.
-
-    ``calibration`` is (n_frames, 40) float32, consecutive frames as the network sees them; its
-    ranges become the quantization. ``temperature`` divides the logits: above 1 it keeps strict
-    thresholds away from 255/256, where uint8 has no steps left.
-
-    Raises ExportError for an operator outside :data:`ESPHOME_OPS` or an input that is not
-    quantized as the device quantizes.
+    ``calibration`` is (n_frames, 40) float32, consecutive frames as the network sees them; what
+    they reach inside the network becomes the quantization's ranges. Raises ExportError when the
+    result is not what the device feeds or what every runtime knows (:func:`check`).
     """
     import tensorflow as tf
 
@@ -114,7 +64,7 @@ def export_step(network: Network, calibration: Float32, temperature: float = 1.0
     steps[0, 0, 0, :2] = 0.0, INPUT_MAX
 
     with tempfile.TemporaryDirectory() as folder:
-        step = _step_module(network, temperature)
+        step = _step_module(network)
         tf.saved_model.save(step, folder, signatures=step.__call__.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -129,40 +79,81 @@ def export_step(network: Network, calibration: Float32, temperature: float = 1.0
     return model
 
 
-def op_names(model: bytes) -> set[str]:
-    """TFLite names of the operators in a model file."""
+def check(model: bytes) -> None:
+    """Raise ExportError unless every runtime of ours runs this model as the device feeds it.
+
+    That is: no operator outside :data:`ESPHOME_OPS`, no float tensor (a silent float island), and
+    an int8 input with the scale and zero point of :func:`wakeword.frontend.quantize`.
+    """
     from tensorflow.lite.python import schema_py_generated as schema
 
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
-    codes = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0)).operatorCodes
-    return {names[max(c.builtinCode, c.deprecatedBuiltinCode)] for c in codes}
-
-
-def check(model: bytes) -> None:
-    """Raise ExportError unless every runtime of ours runs this model as the device feeds it."""
     foreign = op_names(model) - ESPHOME_OPS
     if foreign:
         raise ExportError(
             f"the exported step uses {', '.join(sorted(foreign))}, which ESPHome's interpreter "
             "does not know"
         )
-    (entry,) = Stream(model).inputs
-    scale, zero = entry["quantization"]
-    if entry["dtype"] != np.int8 or zero != -128 or abs(scale * 255 / INPUT_MAX - 1) > 1e-5:
+    graphs = _read(model).subgraphs
+    if any(t.type == schema.TensorType.FLOAT32 for graph in graphs for t in graph.tensors):
+        raise ExportError("the exported step computes partly in float; expected int8 throughout")
+    given = graphs[0].tensors[graphs[0].inputs[0]]
+    scale, zero_point = float(given.quantization.scale[0]), int(given.quantization.zeroPoint[0])
+    if zero_point != -128 or abs(scale * 255 / INPUT_MAX - 1) > 1e-5:
         raise ExportError(
-            f"the exported step's input is {entry['dtype'].__name__} with scale {scale} and zero "
-            f"point {zero}; expected int8, {INPUT_MAX / 255:.7f}, -128"
+            f"the exported step's input has scale {scale:.7f} and zero point {zero_point}; "
+            f"expected {INPUT_MAX / 255:.7f} and -128"
         )
 
 
-def _step_module(network: Network, temperature: float) -> Any:
-    """A tf.Module whose call is one step: (1, stride, 40) -> {name: (1, n) probabilities}."""
+def op_names(model: bytes) -> set[str]:
+    """TFLite names of the operators in a model file."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
+    # Old readers knew operators below 127 by another field; the larger of the two counts.
+    return {names[max(c.builtinCode, c.deprecatedBuiltinCode)] for c in _read(model).operatorCodes}
+
+
+def outputs(model: bytes) -> tuple[str, ...]:
+    """Names of the file's outputs in their order, for the manifest."""
+    read = _read(model)
+    names = {t.tensorIndex: t.name.decode() for t in read.signatureDefs[0].outputs}
+    return tuple(names[index] for index in read.subgraphs[0].outputs)
+
+
+def parity(network: Network, model: bytes, frames: Float32) -> Parity:
+    """Stream (n_frames, 40) float32 frames through the float network and the file, from a reset."""
+    exact, device = FloatStream(network), StreamingModel(model)
+    errors = [
+        abs(float(exact.step(frames[i : i + network.stride])["wake"][0])
+            - device.step(frames[i : i + network.stride]))
+        for i in range(0, len(frames) - network.stride + 1, network.stride)
+    ]  # fmt: skip
+    worst = int(np.argmax(errors))
+    return Parity(
+        mean_error=float(np.mean(errors)),
+        max_error=float(errors[worst]),
+        max_error_s=worst * network.stride / 100,
+        hours=len(frames) / 360_000,
+    )
+
+
+def _read(model: bytes) -> Any:
+    """The whole file as objects of the TFLite schema."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+
+
+def _step_module(network: Network) -> tf.Module:
+    """A tf.Module whose call is one step: (1, stride, 40) -> {head: (1, n) probabilities}."""
     import tensorflow as tf
 
     class Step(tf.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.history = [
+            # Zeros stay zeros: after quantization they are the zero point, TFLM's reset value.
+            self.histories = [
                 tf.Variable(tf.zeros((1, len(c.kernel) - c.stride, 1, c.kernel.shape[1])))
                 for c in network.convs
             ]
@@ -173,36 +164,37 @@ def _step_module(network: Network, temperature: float) -> Any:
         )
         def __call__(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
             x = tf.reshape(frames, (1, network.stride, 1, N_CHANNELS))
-            for conv, history in zip(network.convs, self.history, strict=True):
-                # One reader for the history: the window serves the product and the next step.
+            for conv, history in zip(network.convs, self.histories, strict=True):
+                # The history has one reader, the window; a second one once became a float island.
                 window = tf.concat([history, x], axis=1)
                 history.assign(window[:, conv.stride :])
-                kernel = conv.kernel[:, None]  # (taps, 1, in, out)
+                kernel = conv.kernel[:, np.newaxis]  # (taps, 1, channels in, channels out)
                 x = tf.nn.relu(tf.nn.conv2d(window, kernel, 1, "VALID") + conv.bias)
             x = tf.reshape(x, (1, -1))
             return {
-                head.name: _head(x, head, hidden, temperature)
+                head.name: _head(x, head, hidden)
                 for head, hidden in zip(network.heads, self.hidden, strict=True)
             }
 
     return Step()
 
 
-def _head(x: Any, head: Head, hidden: Any, temperature: float) -> Any:
+def _head(x: tf.Tensor, head: Head, hidden: tf.Variable) -> tf.Tensor:
     import tensorflow as tf
 
     units = len(head.recurrent)
-    gates = [slice(i * units, (i + 1) * units) for i in range(3)]
     h = hidden.read_value()
 
-    def product(value: Any, weights: Float32, bias: Float32, gate: int) -> Any:
-        return tf.matmul(value, weights[:, gates[gate]]) + bias[gates[gate]]
+    def product(value: tf.Tensor, weights: Float32, bias: Float32, gate: int) -> tf.Tensor:
+        columns = slice(gate * units, (gate + 1) * units)
+        return tf.matmul(value, weights[:, columns]) + bias[columns]
 
-    x_z, x_r, x_h = (product(x, head.kernel, head.bias[0], i) for i in range(3))
-    h_z, h_r, h_h = (product(h, head.recurrent, head.bias[1], i) for i in range(3))
+    x_z, x_r, x_h = (product(x, head.kernel, head.bias[0], gate) for gate in range(3))
+    h_z, h_r, h_h = (product(h, head.recurrent, head.bias[1], gate) for gate in range(3))
     update = tf.sigmoid(x_z + h_z)
     reset = tf.sigmoid(x_r + h_r)
-    candidate = tf.sigmoid((x_h + reset * h_h) * 2.0) * 2.0 + -1.0  # tanh
+    # tanh(v) = 2 sigmoid(2 v) - 1, and a subtraction written as an addition: SUB is not among them.
+    candidate = tf.sigmoid((x_h + reset * h_h) * 2.0) * 2.0 + -1.0
     h = update * h + (update * -1.0 + 1.0) * candidate
     hidden.assign(h)
-    return tf.sigmoid((tf.matmul(h, head.dense) + head.dense_bias) / temperature)
+    return tf.sigmoid(tf.matmul(h, head.dense) + head.dense_bias)

@@ -1,0 +1,115 @@
+"""A trained network as plain numpy arrays: what the export writes, and a float reference of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wakeword.audio import Float32
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A causal convolution with its batch normalization folded in, followed by a ReLU."""
+
+    kernel: Float32  # (taps, channels in, channels out)
+    bias: Float32  # (channels out,)
+    stride: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """A GRU (Keras order of gates: z, r, h; reset after the product) and a dense layer."""
+
+    name: str
+    kernel: Float32  # (channels in, 3 * units)
+    recurrent: Float32  # (units, 3 * units)
+    bias: Float32  # (2, 3 * units), the input's and the recurrent one
+    dense: Float32  # (units, outputs)
+    dense_bias: Float32  # (outputs,)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Convolutions in a row, and one or more heads on the last of them."""
+
+    convs: tuple[Conv, ...]
+    heads: tuple[Head, ...]
+
+    @property
+    def stride(self) -> int:
+        """Frames a step."""
+        return self.convs[0].stride
+
+
+def from_keras(
+    model: keras.Model, heads: tuple[str, ...] = ("wake",), temperature: float = 1.0
+) -> Network:
+    """The weights of :func:`training.model.build`'s network, normalization folded.
+
+    ``temperature`` divides the logits. Above 1 it keeps strict thresholds away from 255/256, where
+    a uint8 probability has no steps left.
+    """
+    names = {layer.name for layer in model.layers}
+    convs = []
+    while f"conv_{len(convs)}" in names:
+        conv = model.get_layer(f"conv_{len(convs)}")
+        norm = model.get_layer(f"norm_{len(convs)}")
+        gamma, beta, mean, variance = (np.asarray(w) for w in norm.get_weights())
+        scale = gamma / np.sqrt(variance + norm.epsilon)
+        (kernel,) = conv.get_weights()
+        convs.append(Conv(np.asarray(kernel) * scale, beta - mean * scale, conv.strides[0]))
+    found = []
+    for name in heads:
+        kernel, recurrent, bias = model.get_layer(f"{name}_gru").get_weights()
+        dense, dense_bias = model.get_layer(f"{name}_dense").get_weights()
+        found.append(
+            Head(name, kernel, recurrent, bias, dense / temperature, dense_bias / temperature)
+        )
+    return Network(tuple(convs), tuple(found))
+
+
+class FloatStream:
+    """The network in float, step by step: the reference that the int8 file is compared with."""
+
+    def __init__(self, network: Network):
+        self.network = network
+        self.reset()
+
+    def reset(self) -> None:
+        """Empty history: zeros everywhere."""
+        self._histories = [
+            np.zeros((len(c.kernel) - c.stride, c.kernel.shape[1]), np.float32)
+            for c in self.network.convs
+        ]
+        self._hidden = [np.zeros(len(h.recurrent), np.float32) for h in self.network.heads]
+
+    def step(self, frames: Float32) -> dict[str, Float32]:
+        """(stride, 40) float32 frames -> probabilities (n,) float32 of each head by name."""
+        x = frames
+        for i, conv in enumerate(self.network.convs):
+            window = np.concatenate((self._histories[i], x))
+            self._histories[i] = window[conv.stride :]
+            x = np.maximum(np.einsum("tc,tcd->d", window, conv.kernel) + conv.bias, 0)[np.newaxis]
+        outputs = {}
+        for i, head in enumerate(self.network.heads):
+            self._hidden[i] = h = _gru(x[0], self._hidden[i], head)
+            outputs[head.name] = _sigmoid(h @ head.dense + head.dense_bias)
+        return outputs
+
+
+def _gru(x: Float32, h: Float32, head: Head) -> Float32:
+    """Cho et al. 2014 (arXiv 1406.1078), with the reset gate after the product as in cuDNN."""
+    x_z, x_r, x_h = np.split(x @ head.kernel + head.bias[0], 3)
+    h_z, h_r, h_h = np.split(h @ head.recurrent + head.bias[1], 3)
+    update, reset = _sigmoid(x_z + h_z), _sigmoid(x_r + h_r)
+    return update * h + (1 - update) * np.tanh(x_h + reset * h_h)
+
+
+def _sigmoid(x: Float32) -> Float32:
+    return 0.5 * (1 + np.tanh(0.5 * x))
