@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 # The 20 operators that ESPHome's micro_wake_word registers, by their TFLite names.
-ESPHOME_OPS = frozenset(
-    "CALL_ONCE VAR_HANDLE RESHAPE READ_VARIABLE STRIDED_SLICE CONCATENATION ASSIGN_VARIABLE "
-    "CONV_2D MUL ADD MEAN FULLY_CONNECTED LOGISTIC QUANTIZE DEPTHWISE_CONV_2D AVERAGE_POOL_2D "
-    "MAX_POOL_2D PAD PACK SPLIT_V".split()
-)
+ESPHOME_OPS = frozenset((
+    "CALL_ONCE", "VAR_HANDLE", "RESHAPE", "READ_VARIABLE", "STRIDED_SLICE", "CONCATENATION",
+    "ASSIGN_VARIABLE", "CONV_2D", "MUL", "ADD", "MEAN", "FULLY_CONNECTED", "LOGISTIC",
+    "QUANTIZE", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "PACK", "SPLIT_V",
+))  # fmt: skip
 
 # Largest input of the int8 network. With it the input's scale is 666 / (256 * 25.6) and its zero
 # point -128, and TFLite's rounding equals ESPHome's integer formula for every raw value.
