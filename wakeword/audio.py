@@ -81,8 +81,15 @@ def stream_file(path: str | Path, channel: int | None = None) -> Iterator[Int16]
         raise AudioError(f"{path}: a folder; give the audio files in it, as in {path}/*.wav")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: an empty file (0 bytes); record or copy it again")
+
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        """soundfile seeks after every read, and a seek in an MP3 spoils what follows."""
+
+        def seekable(self) -> bool:
+            return False
+
     try:
-        sound = soundfile.SoundFile(str(path))
+        sound = Forward(str(path))
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         raise AudioError(
             f"{path}: not readable as audio ({_reason(error)}); "

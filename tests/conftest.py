@@ -1,0 +1,35 @@
+"""What several test files use: audio that is at hand without the shared data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wakeword.audio import SAMPLE_RATE, read_file
+from wakeword.demo import RECORDING
+
+
+@pytest.fixture(scope="session")
+def recording() -> np.ndarray:
+    """The demo's minute in a kitchen, (n,) int16."""
+    return read_file(RECORDING)
+
+
+@pytest.fixture(scope="session")
+def said() -> list[dict]:
+    """What is said in the recording, and when."""
+    return json.loads(RECORDING.with_suffix(".json").read_text())["said"]
+
+
+@pytest.fixture
+def phrase_wav(tmp_path: Path, recording: np.ndarray, said: list[dict]) -> Path:
+    """A WAV that begins with the wake phrase and goes on with a second of the room."""
+    import soundfile
+
+    first = next(s for s in said if s["wake"])
+    audio = recording[round(first["start_s"] * SAMPLE_RATE) :][: 3 * SAMPLE_RATE]
+    soundfile.write(tmp_path / "phrase.wav", audio, SAMPLE_RATE)
+    return tmp_path / "phrase.wav"

@@ -1,0 +1,79 @@
+"""The gate loses no beginning, closes, and never lets a network run for ever."""
+
+import numpy as np
+import pytest
+
+from wakeword.audio import STEP_SAMPLES
+from wakeword.bundle import GateSpec
+from wakeword.gate import UNIT_S, VadGate, widest
+
+QUIET = np.zeros(STEP_SAMPLES, np.int16)
+
+
+def units(audio: np.ndarray) -> list[np.ndarray]:
+    whole = len(audio) // STEP_SAMPLES * STEP_SAMPLES
+    return list(audio[:whole].reshape(-1, STEP_SAMPLES))
+
+
+@pytest.fixture
+def voice(recording, said) -> np.ndarray:
+    """1.2 s of the phrase, near the microphone."""
+    start = round(said[0]["start_s"] * 16_000)
+    return recording[start : start + 40 * STEP_SAMPLES]
+
+
+def test_silence_never_opens_it():
+    gate = VadGate(GateSpec())
+    assert not any(len(gate.push(QUIET)[0]) for _ in range(1000))
+
+
+def test_opening_hands_out_the_pre_roll_and_the_unit_itself(voice):
+    spec = GateSpec(pre_roll_s=0.3)
+    gate = VadGate(spec)
+    stream = [QUIET] * 50 + units(voice)
+    for i, unit in enumerate(stream):
+        samples, afresh = gate.push(unit)
+        if len(samples):
+            break
+    assert afresh and i >= 50
+    assert np.array_equal(samples, np.concatenate(stream[i - 10 : i + 1]))
+
+
+def test_open_hands_out_each_unit_once_and_closes_after_the_hangover(voice):
+    gate = VadGate(GateSpec(hangover_s=0.3))
+    for unit in units(voice):
+        gate.push(unit)
+    assert gate.is_open
+    open_units = 0
+    while gate.is_open:
+        samples, afresh = gate.push(QUIET)
+        assert not afresh and len(samples) in (0, STEP_SAMPLES)
+        open_units += 1
+        assert open_units < 100
+    # The last voiced unit may lie a few units back in the voice, never after it.
+    assert open_units <= round(0.3 / UNIT_S) + 1
+
+
+def test_endless_voice_restarts_the_network_on_the_pre_roll(voice):
+    spec = GateSpec(max_open_s=3.0, pre_roll_s=0.6)
+    gate = VadGate(spec)
+    stream = units(np.tile(voice, 20))
+    restarts = [i for i, unit in enumerate(stream) if gate.push(unit)[1]]
+    assert len(restarts) >= 3
+    gaps = np.diff(restarts) * UNIT_S
+    assert gaps.min() >= 3.0 and gaps.max() <= 6.0 + UNIT_S
+
+
+def test_reset_is_a_new_gate(recording):
+    used, new = VadGate(GateSpec()), VadGate(GateSpec())
+    for unit in units(recording[:200_000]):
+        used.push(unit)
+    used.reset()
+    for unit in units(recording[200_000:400_000]):
+        a, b = used.push(unit), new.push(unit)
+        assert np.array_equal(a[0], b[0]) and a[1] == b[1]
+
+
+def test_several_bundles_share_a_gate_that_loses_nothing_of_either():
+    shared = widest([GateSpec(vad_mode=3, pre_roll_s=1.0), GateSpec(vad_mode=0, hangover_s=2.0)])
+    assert (shared.vad_mode, shared.pre_roll_s, shared.hangover_s) == (0, 1.0, 2.0)
