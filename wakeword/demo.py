@@ -80,9 +80,10 @@ def demo(fast: bool, mic: bool, device: str | None) -> int:
     if mic:
         if fast:
             raise click.UsageError("--fast is for the recording; a microphone has its own pace")
-        from wakeword.listen import listen_to_microphone
+        from wakeword.listen import listen
 
-        return listen_to_microphone([DEFAULT_NAME], device=device)
+        arguments = ["--device", device] if device else []
+        return int(listen.main(arguments, prog_name="wakeword listen", standalone_mode=False) or 0)
     if device:
         raise click.UsageError("--device goes with --mic")
     truth = parse(Truth, read_json(RECORDING.with_suffix(".json")), str(RECORDING))
