@@ -67,7 +67,7 @@ def test_an_open_gate_hears_what_an_ungated_detector_hears_from_the_pre_roll_on(
     pre_roll = round(Bundle.load(NAME).extension.gate.pre_roll_s / UNIT_S)
     first = min(gated)
     # Up to the first gap the gate was open: the same audio from the pre-roll on, ungated.
-    last = next((u for u in range(first, 10_000) if u not in gated))
+    last = next(u for u in range(first, 10_000) if u not in gated)
     assert last - first > pre_roll
     audio = recording[first * STEP_SAMPLES : last * STEP_SAMPLES]
     ungated = traced(audio, gate=False)
