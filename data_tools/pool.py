@@ -1,0 +1,126 @@
+"""AudioPool: clips decoded once into one memory-mapped file, shared by all workers."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from data_tools.clip import Clip, from_line, to_line
+from wakeword.audio import Int16, read_file
+from wakeword.errors import AudioError, WakewordError
+from wakeword.spec import write_atomic
+
+CHUNK_CLIPS = 64
+
+
+class AudioPool:
+    """Decoded clips, by number. Pickles as its folder's name, so a worker maps the same pages.
+
+    ::
+
+        FOLDER/samples.int16   all samples, 16 kHz mono, one clip after the other
+        FOLDER/ends.npy        (n_clips,) int64, one past the last sample of each clip
+        FOLDER/clips.jsonl     the clips, paths absolute
+        FOLDER/skipped.txt     a line for each clip that could not be decoded
+    FOLDER/digest.txt      sha256 of ids and samples: equal for equal audio, wherever it lies
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        text = (self.folder / "clips.jsonl").read_bytes()
+        self.clips = [from_line(line, str(self.folder)) for line in text.splitlines()]
+        self.skipped = (self.folder / "skipped.txt").read_text().splitlines()
+        self.digest = (self.folder / "digest.txt").read_text()
+        self._ends = np.load(self.folder / "ends.npy")
+        self._samples: Int16 = np.memmap(self.folder / "samples.int16", np.int16, mode="r")
+
+    def __reduce__(self) -> tuple[type[AudioPool], tuple[Path]]:
+        return AudioPool, (self.folder,)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def samples(self, number: int) -> Int16:
+        """The clip's (n,) int16 samples, a view into the mapped file."""
+        start = self._ends[number - 1] if number else 0
+        return self._samples[start : self._ends[number]]
+
+    @classmethod
+    def build(
+        cls, cache: str | Path, clips: Sequence[Clip], folder: Path = Path(), workers: int = 1
+    ) -> AudioPool:
+        """The pool of these clips below ``cache``, decoded unless it is there already.
+
+        Relative paths are below ``folder``. Clips that do not decode are left out and named in
+        ``skipped``; WakewordError if none is left.
+        """
+        paths = [str((folder / clip.path).resolve()) for clip in clips]
+        key = hashlib.sha256()
+        for clip, path in zip(clips, paths, strict=True):
+            key.update(to_line(clip))
+            if Path(path).exists():
+                status = Path(path).stat()
+                key.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+        pool = Path(cache) / key.hexdigest()[:16]
+        if not (pool / "clips.jsonl").exists():
+            _decode_into(pool, clips, paths, workers)
+        return cls(pool)
+
+
+def _decode_into(pool: Path, clips: Sequence[Clip], paths: list[str], workers: int) -> None:
+    """Decode into a temporary neighbour of ``pool``, then rename it."""
+    from rich.progress import track
+
+    pool.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=pool.parent, prefix=f".{pool.name}."))
+    try:
+        ends, kept, skipped = [0], [], []
+        digest = hashlib.sha256()
+        chunks = [paths[i : i + CHUNK_CLIPS] for i in range(0, len(paths), CHUNK_CLIPS)]
+        with (
+            (making / "samples.int16").open("wb") as file,
+            ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes,
+        ):
+            decoded = processes.map(_decode, chunks) if workers > 1 else map(_decode, chunks)
+            decoded = track(decoded, "decoding", total=len(chunks), disable=len(chunks) < 20)
+            number = 0
+            for chunk in decoded:
+                for samples in chunk:
+                    if isinstance(samples, str):
+                        skipped.append(samples)
+                    else:
+                        file.write(samples.tobytes())
+                        digest.update(f"{clips[number].id}\n{len(samples)}\n".encode())
+                        digest.update(samples.tobytes())
+                        ends.append(ends[-1] + len(samples))
+                        kept.append(replace(clips[number], path=paths[number]))
+                    number += 1
+        if not kept:
+            raise WakewordError(f"none of {len(clips)} clips can be used; the first: {skipped[:1]}")
+        np.save(making / "ends.npy", np.array(ends[1:], np.int64))
+        (making / "skipped.txt").write_text("\n".join(skipped))
+        (making / "digest.txt").write_text(digest.hexdigest())
+        write_atomic(making / "clips.jsonl", b"".join(map(to_line, kept)))
+        if not pool.exists():
+            making.replace(pool)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _decode(paths: list[str]) -> list[Int16 | str]:
+    """Samples of each file, or the one line that says why there are none."""
+    decoded: list[Int16 | str] = []
+    for path in paths:
+        try:
+            decoded.append(read_file(path))
+        except AudioError as error:
+            decoded.append(str(error))
+    return decoded

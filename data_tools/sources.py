@@ -1,0 +1,110 @@
+"""Sources: what scenes are mixed from, by role, with the weight each clip is drawn by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from data_tools.augment.room import tidy_response
+from data_tools.bounds import speech_bounds
+from data_tools.clip import Clip
+from data_tools.pool import AudioPool
+from wakeword.audio import SAMPLE_RATE, Float32, to_float32
+from wakeword.errors import WakewordError
+
+SPEECH_MIN_S = 5.0  # a longer negative is running speech, of which stretches are taken
+MARGIN_S = 0.05  # kept around the speech of a clip
+
+
+@dataclass(frozen=True)
+class Role:
+    """Clips of one role in a pool: their numbers, and cumulated weights to draw by."""
+
+    numbers: npt.NDArray[np.int64]
+    cumulated: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """The number of a clip in the pool."""
+        return int(self.numbers[np.searchsorted(self.cumulated, rng.random(), side="right")])
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A pool of decoded clips sorted by role, and room responses.
+
+    ``speech`` is drawn by duration, words by speaker: a clip of a speaker with n clips weighs
+    n ** -balance (0: every clip alike, 1: every speaker alike).
+    """
+
+    pool: AudioPool
+    positives: Role
+    negatives: Role  # single words and sentences: near misses, other phrases
+    speech: Role  # running speech, minutes long
+    noise: Role
+    rooms: tuple[Float32, ...] = field(repr=False, default=())
+
+    @classmethod
+    def sort(
+        cls, pool: AudioPool, simulated_rooms: Sequence[Float32] = (), balance: float = 0.5
+    ) -> Sources:
+        """The clips of a pool by label and length; impulse responses become rooms."""
+        roles: dict[str, list[int]] = {"positive": [], "negative": [], "speech": [], "noise": []}
+        rooms = list(simulated_rooms)
+        for number, clip in enumerate(pool.clips):
+            n = len(pool.samples(number))
+            if clip.label == "rir":
+                rooms.append(tidy_response(to_float32(pool.samples(number))))
+            elif clip.label == "background":
+                roles["noise"].append(number)
+            elif clip.label == "negative" and n > SPEECH_MIN_S * SAMPLE_RATE:
+                roles["speech"].append(number)
+            elif speech_bounds(pool.samples(number)) is not None:  # else there is nothing to hear
+                roles[clip.label].append(number)
+        return cls(
+            pool,
+            positives=_by_speaker(pool.clips, roles["positive"], balance),
+            negatives=_by_speaker(pool.clips, roles["negative"], balance),
+            speech=_by_duration(pool, roles["speech"]),
+            noise=_by_duration(pool, roles["noise"]),
+            rooms=tuple(rooms),
+        )
+
+    def word(self, number: int) -> Float32:
+        """A positive or negative clip, trimmed to its speech with 50 ms around it, float32."""
+        samples = self.pool.samples(number)
+        bounds = speech_bounds(samples)
+        if bounds is None:
+            raise WakewordError(f"{self.pool.clips[number].path}: no speech in it")
+        margin = int(MARGIN_S * SAMPLE_RATE)
+        return to_float32(samples[max(0, bounds[0] - margin) : bounds[1] + margin])
+
+    def stretch(self, role: Role, n: int, rng: np.random.Generator) -> tuple[Float32, int]:
+        """(n,) float32 from anywhere in a drawn clip, repeated if it is shorter; and its number."""
+        number = role.draw(rng)
+        samples = self.pool.samples(number)
+        start = int(rng.integers(max(1, len(samples) - n + 1)))
+        piece = to_float32(samples[start : start + n])
+        return (np.resize(piece, n) if len(piece) < n else piece), number
+
+
+def _by_speaker(clips: Sequence[Clip], numbers: list[int], balance: float) -> Role:
+    count = Counter(clips[i].speaker for i in numbers)
+    return _role(numbers, [count[clips[i].speaker] ** -balance for i in numbers])
+
+
+def _by_duration(pool: AudioPool, numbers: list[int]) -> Role:
+    return _role(numbers, [len(pool.samples(i)) for i in numbers])
+
+
+def _role(numbers: list[int], weights: Sequence[float]) -> Role:
+    cumulated = np.cumsum(np.array(weights, np.float64))
+    if len(cumulated):
+        cumulated /= cumulated[-1]
+    return Role(np.array(numbers, np.int64), cumulated)

@@ -1,0 +1,343 @@
+"""The feature store: scenes as the device's network input, memory-mapped.
+
+::
+
+    FOLDER/store.json      what it was made from: seed, spec, front end, number of scenes
+    FOLDER/frames.int8     (n_frames, 40) int8, all scenes one after the other:
+                           wakeword.frontend.quantize of a fresh FrontEnd on each scene
+    FOLDER/scenes.npy      (n_scenes + 1,) int64: scene i is frames[scenes[i] : scenes[i + 1]]
+    FOLDER/events.npy      structured, EVENT: scene, positive, start_frame, end_frame, snr_db, clip
+    FOLDER/clips.txt       ids; an event's ``clip`` is a line number in it, from 0
+    FOLDER/parts/N.json    events of a finished shard; there only while the store is being built
+
+Frame k of a scene covers samples 160 k .. 160 k + 480. An event's frames are relative to its scene;
+``end_frame`` is the first frame that has heard the whole phrase (see :func:`frame_of`).
+
+Where each scene lies is known before it is rendered, so shards are written into one file in any
+order by any number of workers. Scene i depends on (seed, i) alone: one worker or eight give the
+same bytes. A build that was stopped goes on with the shards that are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data_tools.scenes import POSITIVE, Scene, SceneSpec, render, render_stream
+from data_tools.sources import Sources
+from wakeword.audio import HOP_SAMPLES, SAMPLE_RATE
+from wakeword.errors import WakewordError
+from wakeword.frontend import N_CHANNELS, SETTINGS, FrontEnd, quantize
+from wakeword.spec import read_json, to_table, write_atomic
+
+FORMAT = 1
+SHARD_FRAMES = 30_000  # five minutes: what a stopped build loses at most, a worker
+WINDOW_HOPS = 3  # the first frame comes with the third hop
+
+EVENT = np.dtype(
+    [
+        ("scene", np.int64),
+        ("positive", np.bool_),
+        ("start_frame", np.int32),
+        ("end_frame", np.int32),
+        ("snr_db", np.float32),
+        ("clip", np.int32),
+    ]
+)
+Events = npt.NDArray[np.void]
+Frames = npt.NDArray[np.int8]
+
+
+def n_frames_of(n_samples: int) -> int:
+    """Frames that a fresh front end gives for ``n_samples``."""
+    return max(0, n_samples // HOP_SAMPLES - WINDOW_HOPS + 1)
+
+
+def frame_of(seconds: float) -> int:
+    """The first frame that has heard everything up to ``seconds`` of its scene; 0 at the least."""
+    return max(0, math.ceil(seconds * SAMPLE_RATE / HOP_SAMPLES - 1e-6) - WINDOW_HOPS)
+
+
+@dataclass(frozen=True)
+class SceneJob:
+    """``n_scenes`` scenes of one spec."""
+
+    spec: SceneSpec
+    sources: Sources
+    n_scenes: int
+
+    def lengths(self) -> list[int]:
+        """Samples of each scene."""
+        return [self.spec.n_samples] * self.n_scenes
+
+    def render(self, number: int, rng: np.random.Generator) -> Scene:
+        """Scene ``number``."""
+        return render(self.spec, self.sources, rng)
+
+
+@dataclass(frozen=True)
+class StreamJob:
+    """Long plain negatives: all speech and noise as it is and ``copies`` times augmented."""
+
+    spec: SceneSpec
+    sources: Sources
+    copies: int
+
+    def _clips(self) -> list[int]:
+        return [*self.sources.speech.numbers.tolist(), *self.sources.noise.numbers.tolist()]
+
+    def lengths(self) -> list[int]:
+        """Samples of each scene: a scene is one copy of one clip."""
+        lengths = [len(self.sources.pool.samples(clip)) for clip in self._clips()]
+        return lengths * (1 + self.copies)
+
+    def render(self, number: int, rng: np.random.Generator) -> Scene:
+        """Copy ``number // n_clips`` of clip ``number % n_clips``."""
+        clips = self._clips()
+        copy, clip = divmod(number, len(clips))
+        return render_stream(self.spec, self.sources, clips[clip], copy > 0, rng)
+
+
+Job = SceneJob | StreamJob
+
+
+class FeatureStore:
+    """A finished store, mapped read-only."""
+
+    def __init__(self, folder: Path, about: dict[str, Any]):
+        self.folder = folder
+        self.about = about  # store.json
+        self.offsets: npt.NDArray[np.int64] = np.load(folder / "scenes.npy")
+        self.events: Events = np.load(folder / "events.npy")
+        self.clips = (folder / "clips.txt").read_text().splitlines()
+        self.frames: Frames = np.memmap(
+            folder / "frames.int8", np.int8, mode="r", shape=(int(self.offsets[-1]), N_CHANNELS)
+        )
+        self._first_event = np.searchsorted(self.events["scene"], np.arange(self.n_scenes + 1))
+
+    @classmethod
+    def open(cls, folder: str | Path) -> FeatureStore:
+        """The store in ``folder``; WakewordError if missing, unfinished or of another kind."""
+        folder = Path(folder)
+        if not (folder / "events.npy").exists():
+            what = "an unfinished feature store" if (folder / "store.json").exists() else "no store"
+            raise WakewordError(f"{folder}: {what}; run the same build again, it goes on")
+        about = read_json(folder / "store.json")
+        if about["front_end"] != SETTINGS or about["format"] != FORMAT:
+            raise WakewordError(
+                f"{folder}: made with another front end or version; delete it and build it again"
+            )
+        size = (folder / "frames.int8").stat().st_size
+        expected = int(np.load(folder / "scenes.npy")[-1]) * N_CHANNELS
+        if size != expected:
+            raise WakewordError(
+                f"{folder}/frames.int8: {size} bytes, expected {expected}; build it again"
+            )
+        return cls(folder, about)
+
+    @property
+    def n_scenes(self) -> int:
+        """How many scenes."""
+        return len(self.offsets) - 1
+
+    def scene(self, number: int) -> tuple[Frames, Events]:
+        """Frames (n, 40) int8 of a scene, a view, and its events in order."""
+        first, last = self._first_event[number : number + 2]
+        frames = self.frames[self.offsets[number] : self.offsets[number + 1]]
+        return frames, self.events[first:last]
+
+
+def build(
+    folder: str | Path,
+    spec: SceneSpec,
+    sources: Sources,
+    n_scenes: int,
+    seed: int = 0,
+    workers: int = 1,
+) -> FeatureStore:
+    """A store of ``n_scenes`` scenes; goes on if it was stopped, returns at once if it is there."""
+    return build_job(folder, SceneJob(spec, sources, n_scenes), seed, workers)
+
+
+def build_streams(
+    folder: str | Path,
+    spec: SceneSpec,
+    sources: Sources,
+    copies: int = 1,
+    seed: int = 0,
+    workers: int = 1,
+) -> FeatureStore:
+    """A store of long plain negatives: all running speech and noise, clean and augmented."""
+    return build_job(folder, StreamJob(spec, sources, copies), seed, workers)
+
+
+def build_job(folder: str | Path, job: Job, seed: int, workers: int) -> FeatureStore:
+    """Build any job. WakewordError if the folder holds a store of something else."""
+    from rich.progress import track
+
+    folder = Path(folder)
+    about = _about(job, seed)
+    if (folder / "store.json").exists():
+        if read_json(folder / "store.json") != about:
+            raise WakewordError(
+                f"{folder}: holds features of another recipe; choose another folder or delete it"
+            )
+        if (folder / "events.npy").exists():
+            return FeatureStore.open(folder)
+    (folder / "parts").mkdir(parents=True, exist_ok=True)
+    offsets = np.concatenate([[0], np.cumsum([n_frames_of(n) for n in job.lengths()])])
+    with (folder / "frames.int8").open("ab") as file:
+        file.truncate(int(offsets[-1]) * N_CHANNELS)
+    write_atomic(folder / "store.json", json.dumps(about, indent=1).encode())
+    shards = _shards(offsets)
+    missing = [i for i in range(len(shards)) if not _part(folder, i).exists()]
+    tasks = [(str(folder), i, shards[i], offsets) for i in missing]
+    done = _run(tasks, job, seed, workers)
+    for _ in track(done, "features", total=len(missing), disable=len(missing) < 4):
+        pass
+    _finish(folder, job, offsets, len(shards))
+    return FeatureStore.open(folder)
+
+
+def _about(job: Job, seed: int) -> dict[str, Any]:
+    """What decides the bytes of a store, as JSON would give it back."""
+    sources = hashlib.sha256(job.sources.pool.digest.encode())
+    for room in job.sources.rooms:
+        sources.update(room.tobytes())
+    s = job.sources
+    for role in (s.positives, s.negatives, s.speech, s.noise):
+        sources.update(role.numbers.tobytes() + role.cumulated.tobytes())
+    count = {k: v for k, v in vars(job).items() if k not in ("spec", "sources")}
+    about = {
+        "format": FORMAT,
+        "kind": type(job).__name__,
+        **count,
+        "seed": seed,
+        "sources": sources.hexdigest(),
+        "front_end": SETTINGS,
+        "spec": to_table(job.spec),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(about))
+    return plain
+
+
+def _shards(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and one past the last scene of each shard, about SHARD_FRAMES each."""
+    shards, first = [], 0
+    while first < len(offsets) - 1:
+        last = int(np.searchsorted(offsets, offsets[first] + SHARD_FRAMES))
+        last = min(max(last, first + 1), len(offsets) - 1)
+        shards.append((first, last))
+        first = last
+    return shards
+
+
+def _run(tasks: list[Any], job: Job, seed: int, workers: int) -> Iterator[None]:
+    """Build the shards, here or in processes; yields as each is done."""
+    if workers <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            yield build_shard(job, seed, *task)
+        return
+    # spawn: a fork of a process that runs TensorFlow's threads may hang
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_Worker.start, initargs=(job, seed)
+    ) as pool:
+        futures = [pool.submit(_Worker.build, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _Worker:
+    """What a worker process keeps between shards: the job, sent once."""
+
+    call: Callable[..., None]
+
+    @classmethod
+    def start(cls, job: Job, seed: int) -> None:
+        cls.call = lambda *task: build_shard(job, seed, *task)
+
+    @classmethod
+    def build(cls, task: tuple[Any, ...]) -> None:
+        cls.call(*task)
+
+
+def build_shard(
+    job: Job,
+    seed: int,
+    folder: str,
+    shard: int,
+    scenes: tuple[int, int],
+    offsets: npt.NDArray[np.int64],
+) -> None:
+    """Render the scenes of one shard into their place; the events file says that it is done."""
+    first, last = scenes
+    frames, rows, clips = render_shard(job, seed, first, last)
+    with (Path(folder) / "frames.int8").open("r+b") as file:
+        file.seek(int(offsets[first]) * N_CHANNELS)
+        file.write(frames.tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+    part = json.dumps({"events": rows, "clips": clips}).encode()
+    write_atomic(_part(Path(folder), shard), part)
+
+
+def render_shard(
+    job: Job, seed: int, first: int, last: int
+) -> tuple[Frames, list[list[float]], list[str]]:
+    """Frames of scenes ``first`` .. ``last - 1`` one after the other, their events, clip ids."""
+    front_end = FrontEnd()
+    blocks, rows, clips = [], [], []
+    for number in range(first, last):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+        scene = job.render(number, rng)
+        front_end.reset()
+        blocks.append(quantize(front_end.push(scene.audio)))
+        for event in scene.events:
+            rows.append(
+                [
+                    number,
+                    int(event.kind == POSITIVE),
+                    frame_of(event.start_s),
+                    frame_of(event.end_s),
+                    event.snr_db,
+                ]
+            )
+            clips.append(event.clip)
+    return np.concatenate(blocks), rows, clips
+
+
+def _finish(folder: Path, job: Job, offsets: npt.NDArray[np.int64], n_shards: int) -> None:
+    """Put the shards' events together; events.npy is written last and makes the store whole."""
+    ids = sorted({clip.id for clip in job.sources.pool.clips})
+    line = {clip: number for number, clip in enumerate(ids)}
+    rows = []
+    for shard in range(n_shards):
+        part = read_json(_part(folder, shard))
+        rows += [
+            (*row, line[clip]) for row, clip in zip(part["events"], part["clips"], strict=True)
+        ]
+    np.save(folder / "scenes.npy", offsets)
+    write_atomic(folder / "clips.txt", "\n".join(ids).encode())
+    np.save(folder / ".events.npy", np.array(rows, EVENT))
+    (folder / ".events.npy").replace(folder / "events.npy")
+    shutil.rmtree(folder / "parts")
+
+
+def _part(folder: Path, shard: int) -> Path:
+    return folder / "parts" / f"{shard:06d}.json"
