@@ -1,0 +1,135 @@
+"""CPU, memory and start-up of the detector beside pymicro-wakeword, in one run.
+
+    python benchmarks/device/cpu.py [--json OUT] [--minutes 10] [--rounds 5]
+
+Each contender hears the same audio in a process of its own; the rounds alternate between them, and
+the medians and the ratios to pymicro-wakeword are printed. CPU is user + system time of the whole
+process (start-up too) per second of audio, peak memory that of the process. Two kinds of audio:
+
+- speech: the demo recording over and over, hardly ever quiet;
+- household: one fifth speech, the rest the quiet hiss of a room (pink noise at -60 dBFS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+SAMPLE_RATE = 16_000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--json", type=Path)
+    arguments.add_argument("--minutes", type=float, default=10.0)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--contender", help=argparse.SUPPRESS)
+    arguments.add_argument("--audio", type=Path, help=argparse.SUPPRESS)
+    options = arguments.parse_args()
+    if options.contender:
+        print(json.dumps(hear(options.contender, options.audio)))
+        return
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, audio in make_audio(options.minutes).items():
+            path = Path(folder) / f"{kind}.raw"
+            path.write_bytes(audio.tobytes())
+            results[kind] = compare(path, options.rounds)
+            show(kind, results[kind])
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def make_audio(minutes: float) -> dict[str, np.ndarray]:
+    """(n,) int16 for each kind of audio."""
+    from wakeword.audio import read_file, to_int16
+    from wakeword.demo import RECORDING
+
+    n = round(minutes * 60) * SAMPLE_RATE
+    speech = np.resize(read_file(RECORDING), n)
+    spectrum = np.fft.rfft(np.random.default_rng(0).normal(size=n))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
+    hiss = np.fft.irfft(spectrum, n)
+    hiss *= 10 ** (-60 / 20) / np.sqrt(np.mean(np.square(hiss)))
+    household = to_int16(hiss)
+    for start in range(0, n, 100 * SAMPLE_RATE):  # 20 s of every 100
+        household[start : start + 20 * SAMPLE_RATE] = speech[start : start + 20 * SAMPLE_RATE]
+    return {"speech": speech, "household": household}
+
+
+CONTENDERS = ("pymicro-wakeword", "wakeword, gate held open", "wakeword")
+
+
+def hear(contender: str, path: Path) -> dict[str, float]:
+    """Run one contender over the audio, in blocks of 80 ms; called in a process of its own."""
+    started = time.perf_counter()
+    if contender == "pymicro-wakeword":
+        from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
+
+        features = MicroWakeWordFeatures()
+        model = MicroWakeWord.from_builtin(Model.ALEXA)
+
+        def push(block: bytes) -> None:
+            for frame in features.process_streaming(block):
+                model.process_streaming(frame)
+    else:
+        from wakeword.detector import Detector
+
+        detector = Detector.load("robert_turn_on", gate=contender == "wakeword")
+
+        def push(block: bytes) -> None:
+            detector.push(np.frombuffer(block, np.int16))
+
+    ready_s = time.perf_counter() - started
+    with path.open("rb") as file:
+        while block := file.read(2 * 1280):
+            push(block)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    audio_s = path.stat().st_size / 2 / SAMPLE_RATE
+    return {
+        "cpu_s_per_s": (usage.ru_utime + usage.ru_stime) / audio_s,
+        "peak_mb": usage.ru_maxrss / 1000,
+        "ready_s": ready_s,
+    }
+
+
+def compare(path: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Medians of each contender, and the median of its CPU ratio to the first, round by round."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    for number in range(rounds + 1):
+        for name in CONTENDERS:
+            command = [sys.executable, __file__, "--contender", name, "--audio", str(path)]
+            done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+            if number:  # the first round warms the disk cache
+                rows[name].append(json.loads(done.stdout))
+    peer = [row["cpu_s_per_s"] for row in rows[CONTENDERS[0]]]
+    results = {}
+    for name, measured in rows.items():
+        results[name] = {k: statistics.median(row[k] for row in measured) for k in measured[0]}
+        ratios = [row["cpu_s_per_s"] / p for row, p in zip(measured, peer, strict=True)]
+        results[name]["cpu_ratio"] = statistics.median(ratios)
+    return results
+
+
+def show(kind: str, result: dict[str, dict[str, float]]) -> None:
+    print(f"\n{kind:<28}{'CPU s/s':>10}{'ratio':>8}{'peak MB':>9}{'ready s':>9}")
+    for name, row in result.items():
+        print(
+            f"  {name:<26}{row['cpu_s_per_s']:>10.5f}{row['cpu_ratio']:>8.2f}"
+            f"{row['peak_mb']:>9.1f}{row['ready_s']:>9.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
