@@ -1,0 +1,203 @@
+"""The training loop: batches in, the best averaged weights out; stops and goes on at any time."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.batches import Sampler
+from wakeword.errors import WakewordError
+from wakeword.spec import write_atomic
+
+if TYPE_CHECKING:
+    import keras
+
+Weights = list[npt.NDArray[Any]]
+
+
+class TrainingError(WakewordError):
+    """A training that cannot go on."""
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """How long and how fast."""
+
+    steps: int = 6000
+    learning_rate: float = 2e-3  # at its highest
+    final_learning_rate: float = 5e-5
+    rise_steps: int = 200  # from zero to the highest
+    average_steps: int = 300  # time constant of the averaged weights, in optimizer steps
+    check_steps: int = 500  # between validations, and the checkpoints that go with them
+    clip_norm: float = 1.0  # of a gradient
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a validation says about some weights: higher ``rank`` is better."""
+
+    rank: float
+    metrics: dict[str, float]
+    mined: npt.NDArray[np.int64]  # frames of the material that fire falsely
+
+
+Validate = Callable[["keras.Model"], Verdict]
+
+
+def learning_rate(step: int, spec: FitSpec) -> float:
+    """Linear rise, then half a cosine (Loshchilov and Hutter, arXiv 1608.03983)."""
+    if step < spec.rise_steps:
+        return spec.learning_rate * (step + 1) / spec.rise_steps
+    done = (step - spec.rise_steps) / max(1, spec.steps - spec.rise_steps)
+    drop = spec.learning_rate - spec.final_learning_rate
+    return spec.final_learning_rate + drop * (1 + math.cos(math.pi * min(1.0, done))) / 2
+
+
+def fit(
+    model: keras.Model, sampler: Sampler, spec: FitSpec, validate: Validate, folder: Path
+) -> Weights:
+    """Train ``model``; the averaged weights that validated best.
+
+    ``folder`` receives ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
+    a checkpoint, training goes on from there to the result that it would have had without a stop.
+    Raises TrainingError on a loss that is not finite; the checkpoint keeps the last good weights.
+    """
+    import keras
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    optimizer = keras.optimizers.AdamW(
+        spec.learning_rate, weight_decay=spec.weight_decay, global_clipnorm=spec.clip_norm
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(
+        optimizer,
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,  # ten times slower on a CPU
+    )
+    optimizer.build(model.trainable_variables)
+    progress = _Progress.load(folder, model, optimizer)
+    sampler.mined = progress.mined
+
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+               TextColumn("{task.fields[last]}"))  # fmt: skip
+    with Progress(*columns) as bar:
+        task = bar.add_task("", total=spec.steps, completed=progress.step, last=progress.last)
+        while progress.step < spec.steps:
+            batch = sampler.batch(progress.step)
+            optimizer.learning_rate = learning_rate(progress.step, spec)
+            loss = float(model.train_on_batch(batch.frames, batch.targets, batch.weights))
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss is {loss} at step {progress.step}; the weights of step "
+                    f"{progress.saved_step} stand in {folder}/checkpoint.npz: "
+                    "halve fit.learning_rate in the recipe and train in a new folder"
+                )
+            progress.count(loss, model.get_weights(), spec.average_steps)
+            if progress.step % spec.check_steps == 0 or progress.step == spec.steps:
+                progress.judge(model, validate)
+                progress.save(folder, model, optimizer)
+                sampler.mined = progress.mined
+            bar.update(task, completed=progress.step, last=progress.last)
+    return progress.best
+
+
+class _Progress:
+    """How far the training is: all that a checkpoint holds besides model and optimizer."""
+
+    def __init__(self, weights: Weights):
+        self.step = 0
+        self.saved_step = 0
+        self.loss = 0.0  # running mean since the last validation
+        self.average = [w.astype(np.float64) for w in weights]
+        self.best = weights
+        self.best_rank = -math.inf
+        self.mined: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self.lines: list[dict[str, float]] = []
+        self._losses: list[float] = []
+
+    @property
+    def last(self) -> str:
+        """The last validation in words."""
+        if not self.lines:
+            return ""
+        return "  ".join(f"{k} {v:.4g}" for k, v in self.lines[-1].items() if k != "step")
+
+    def count(self, loss: float, weights: Weights, average_steps: int) -> None:
+        """A step is done: into the mean of the losses and the average of the weights."""
+        self.step += 1
+        self._losses.append(loss)
+        share = 1 / min(average_steps, self.step)  # at first a plain mean: nothing to forget yet
+        for kept, new in zip(self.average, weights, strict=True):
+            kept += share * (new - kept)
+
+    def judge(self, model: keras.Model, validate: Validate) -> None:
+        """Validate the averaged weights, and keep them if they are the best so far."""
+        training = model.get_weights()
+        average = [
+            a.astype(w.dtype) for a, w in zip(self.average, training, strict=True)
+        ]
+        model.set_weights(average)
+        verdict = validate(model)
+        model.set_weights(training)
+        self.mined = verdict.mined
+        if verdict.rank >= self.best_rank:
+            self.best_rank, self.best = verdict.rank, average
+        self.loss = float(np.mean(self._losses))
+        self._losses = []
+        self.lines.append({"step": self.step, "loss": self.loss, **verdict.metrics})
+
+    def save(self, folder: Path, model: keras.Model, optimizer: keras.Optimizer) -> None:
+        """Write metrics.jsonl and checkpoint.npz, each whole or not at all."""
+        lines = "".join(json.dumps(line) + "\n" for line in self.lines)
+        write_atomic(folder / "metrics.jsonl", lines.encode())
+        arrays = {
+            **_numbered("model", [v.numpy() for v in model.variables]),
+            **_numbered("optimizer", [np.asarray(v) for v in optimizer.variables]),
+            **_numbered("average", self.average),
+            **_numbered("best", self.best),
+            "mined": self.mined,
+            "step": np.array(self.step),
+            "best_rank": np.array(self.best_rank),
+        }
+        self.saved_step = self.step
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        write_atomic(folder / "checkpoint.npz", buffer.getvalue())
+
+    @classmethod
+    def load(cls, folder: Path, model: keras.Model, optimizer: keras.Optimizer) -> _Progress:
+        """The checkpoint in ``folder``, put into model and optimizer; a beginning without one."""
+        progress = cls(model.get_weights())
+        path = folder / "checkpoint.npz"
+        if not path.exists():
+            return progress
+        with np.load(path) as arrays:
+            kept = {name: arrays[name] for name in arrays.files}
+        for prefix, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
+            for variable, value in zip(variables, _unnumbered(prefix, kept), strict=True):
+                variable.assign(value)
+        progress.average = _unnumbered("average", kept)
+        progress.best = _unnumbered("best", kept)
+        progress.mined = kept["mined"]
+        progress.step = progress.saved_step = int(kept["step"])
+        progress.best_rank = float(kept["best_rank"])
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        progress.lines = [json.loads(line) for line in lines]
+        return progress
+
+
+def _numbered(prefix: str, arrays: Weights) -> dict[str, npt.NDArray[Any]]:
+    return {f"{prefix}.{i:03d}": array for i, array in enumerate(arrays)}
+
+
+def _unnumbered(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> Weights:
+    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}.")]
