@@ -72,7 +72,13 @@ def fit(
     Raises TrainingError on a loss that is not finite; the checkpoint keeps the last good weights.
     """
     import keras
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     optimizer = keras.optimizers.AdamW(
         spec.learning_rate, weight_decay=spec.weight_decay, global_clipnorm=spec.clip_norm
@@ -142,9 +148,7 @@ class _Progress:
     def judge(self, model: keras.Model, validate: Validate) -> None:
         """Validate the averaged weights, and keep them if they are the best so far."""
         training = model.get_weights()
-        average = [
-            a.astype(w.dtype) for a, w in zip(self.average, training, strict=True)
-        ]
+        average = [a.astype(w.dtype) for a, w in zip(self.average, training, strict=True)]
         model.set_weights(average)
         verdict = validate(model)
         model.set_weights(training)
