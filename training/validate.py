@@ -6,6 +6,7 @@ asked every few hundred steps. What a user experiences is measured by :mod:`trai
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,7 @@ def _batches(
     """Spans (first frame, one past the last) of scenes, cut at 30 s, in batches of like length."""
     spans = [
         (first, min(first + longest_frames, stop))
-        for start, stop in zip(starts[:-1], starts[1:], strict=True)
+        for start, stop in itertools.pairwise(starts)
         for first in range(int(start), int(stop), longest_frames)
     ]
     spans = [(a, b - (b - a) % stride) for a, b in spans if b - a >= stride]
