@@ -8,6 +8,13 @@ import click
 
 COMMANDS = {
     "check": ("data_tools.commands.check", "Check every clip and the manifest; say what to mend."),
+    "stats": ("data_tools.commands.stats", "Count speakers, hours and groups; SNR and durations."),
+    "split": (
+        "data_tools.commands.split",
+        "Divide into train, validation and test, leaking nobody.",
+    ),
+    "forget": ("data_tools.commands.forget", "Erase a person's recordings and what came of them."),
+    "path": ("data_tools.commands.path", "Print where audio files and downloads lie."),
 }
 
 
