@@ -51,6 +51,7 @@ class Clip:
     origin: str  # one of ORIGINS
     phrase: str | None = None  # the wake phrase that is said; None if none is
     transcript: str | None = None
+    prompt: str | None = None  # what the speaker was asked to say or do
     speaker: str | None = None
     group: Group = field(default_factory=Group)
     engine: str | None = None

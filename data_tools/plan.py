@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,11 @@ class Prompt:
         """The label of a clip of this prompt."""
         return LABELS[self.kind]
 
+    @property
+    def transcript(self) -> str | None:
+        """The words of a take, where they are known beforehand."""
+        return self.text if self.kind in ("phrase", "near_miss") else None
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -97,14 +102,20 @@ def read_plan(path: str | Path) -> Plan:
     return parse(Plan, table, str(path))
 
 
+def takes_by_prompt(plan: Plan, clips: Iterable[Clip], speaker: str) -> list[Clip | None]:
+    """For each prompt of the plan the speaker's take of it, or None where there is none yet.
+
+    Prompts that ask for the same are served in order; takes beyond the plan are left out.
+    """
+    takes: dict[tuple[str, str | None], deque[Clip]] = defaultdict(deque)
+    for clip in clips:
+        if clip.speaker == speaker:
+            takes[clip.label, clip.prompt].append(clip)
+    waiting = (takes[prompt.label, prompt.text] for prompt in plan.prompts)
+    return [queue.popleft() if queue else None for queue in waiting]
+
+
 def remaining(plan: Plan, clips: Iterable[Clip], speaker: str) -> list[Prompt]:
     """The prompts that this speaker has not recorded yet, in order."""
-    done = Counter((c.label, c.transcript) for c in clips if c.speaker == speaker)
-    left = []
-    for prompt in plan.prompts:
-        key = (prompt.label, prompt.text)
-        if done[key]:
-            done[key] -= 1
-        else:
-            left.append(prompt)
-    return left
+    takes = takes_by_prompt(plan, clips, speaker)
+    return [prompt for prompt, take in zip(plan.prompts, takes, strict=True) if take is None]

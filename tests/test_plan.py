@@ -17,7 +17,7 @@ def recorded(prompt: Prompt, number: int, speaker: str = "ann") -> Clip:
         "",
         prompt.label,
         "recorded",
-        transcript=prompt.text,
+        prompt=prompt.text,
         speaker=speaker,
         consent=agree(),
     )

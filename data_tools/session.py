@@ -1,0 +1,76 @@
+"""Session: one speaker at work on a plan. The terminal and the recording page keep takes by it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from data_tools.clip import Clip, Consent, Group, samples_sha256
+from data_tools.dataset import Dataset
+from data_tools.plan import Plan, Prompt, takes_by_prompt
+from data_tools.takes import TakeReport, check_take
+from wakeword.audio import Int16
+
+LICENCE = "consent of the speaker, text {version}"
+SHORTEST_S = 0.25  # of speech
+
+
+@dataclass(frozen=True)
+class Session:
+    """One speaker at work on a plan. Nothing is kept here; the dataset knows what is done."""
+
+    dataset: Dataset
+    plan: Plan
+    speaker: str
+    consent: Consent  # without it there is no session
+    group: Group = field(default_factory=Group)
+
+    def takes(self) -> list[Clip | None]:
+        """For each prompt of the plan the speaker's take, or None while there is none."""
+        return takes_by_prompt(self.plan, self.dataset.clips(), self.speaker)
+
+    def keep(
+        self, prompt: Prompt, samples: Int16, report: TakeReport, instead_of: str | None = None
+    ) -> Clip:
+        """Write (n,) int16 at 16 kHz and its line; the clip as it stands in the dataset.
+
+        ``instead_of`` is the id of the speaker's earlier take that this one replaces: it goes
+        after the new one is safe. The same samples again are the same take.
+        """
+        earlier = self.dataset.find_samples(samples_sha256(samples))
+        if earlier and earlier.speaker == self.speaker and earlier.prompt == prompt.text:
+            return earlier
+        clip = Clip(
+            id=f"{prompt.kind}-{secrets.token_hex(6)}",
+            path="",
+            label=prompt.label,
+            origin="recorded",
+            phrase=prompt.text if prompt.kind == "phrase" else None,
+            transcript=prompt.transcript,
+            prompt=prompt.text,
+            speaker=self.speaker,
+            group=self.group,
+            licence=LICENCE.format(version=self.consent.version),
+            commercial_use=True,  # the consent text says so
+            consent=self.consent,
+            speech_start_s=_rounded(report.speech_start_s),
+            speech_end_s=_rounded(report.speech_end_s),
+        )
+        clip = self.dataset.add(samples, clip)
+        if instead_of:
+            self.delete([instead_of])
+        return clip
+
+    def delete(self, ids: list[str] | None = None) -> list[Clip]:
+        """Delete these takes of the speaker, or all of them; another's are never touched."""
+        own = [c.id for c in self.dataset.clips() if c.speaker == self.speaker]
+        return self.dataset.remove([i for i in own if ids is None or i in ids])
+
+
+def judge(prompt: Prompt, samples: Int16) -> TakeReport:
+    """Is (n,) int16 at 16 kHz a good take of the prompt?"""
+    return check_take(samples, (SHORTEST_S, prompt.max_s), speech=prompt.kind != "room_tone")
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
