@@ -25,6 +25,11 @@ LATE_S = 1.0  # a phrase counts as heard from its start until this long after it
 LEAST_HOURS = 0.5  # under this, no rate is told at all
 BLOCK_SAMPLES = 16_000
 
+
+class TooShort(WakewordError):
+    """Audio too short to tell a rate of false accepts."""
+
+
 TRACE = np.dtype([("unit", np.int64), ("time_s", np.float64), ("score", np.float64)])
 
 
@@ -74,10 +79,16 @@ class Outcome:
         low, high = intervals.proportion(misses, self.phrases)
         return Measure("frr", misses / self.phrases, low, high, misses, self.phrases, on)
 
+    def fired(self, on: str) -> Measure:
+        """Share of other utterances that woke the detector: :meth:`frr` the other way round."""
+        low, high = intervals.proportion(len(self.heard), max(1, self.phrases))
+        share = len(self.heard) / max(1, self.phrases)
+        return Measure("near_miss_rate", share, low, high, len(self.heard), self.phrases, on)
+
     def fa_per_hour(self, on: str) -> Measure:
-        """False accepts per hour; WakewordError when the audio is too short to tell a rate."""
+        """False accepts per hour; TooShort when the audio is too short to tell a rate."""
         if self.hours < LEAST_HOURS:
-            raise WakewordError(
+            raise TooShort(
                 f"{on}: {self.hours:.2f} h of audio tell no false accepts per hour "
                 f"({len(self.false)} were counted); give {LEAST_HOURS:g} h or more"
             )
@@ -143,7 +154,7 @@ def threshold_for(
     """The lowest threshold with at most ``fa_per_hour`` false accepts per hour on these streams."""
     hours = sum(one.stream.hours for one in heard)
     if fa_per_hour * hours < 1:
-        raise WakewordError(
+        raise TooShort(
             f"{hours:.1f} h of audio cannot tell {fa_per_hour:g} false accepts per hour; "
             f"{1 / fa_per_hour:.0f} h would be needed"
         )

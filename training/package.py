@@ -107,6 +107,14 @@ def with_points(bundle: Bundle, points: tuple[OperatingPoint, ...]) -> Bundle:
     )
 
 
+def with_provenance(bundle: Bundle, provenance: dict[str, object]) -> Bundle:
+    """The bundle with another provenance."""
+    manifest = bundle.manifest
+    assert manifest.wakeword is not None
+    extension = replace(manifest.wakeword, provenance=provenance)
+    return Bundle.create(bundle.name, replace(manifest, wakeword=extension), bundle.model)
+
+
 def data_sources(clips: Iterable[Clip]) -> tuple[DataSource, ...]:
     """Clips and hours by corpus or speech engine and licence."""
     totals: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0.0])

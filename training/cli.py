@@ -1,0 +1,51 @@
+"""``wakeword train``: from a recipe to a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def train() -> None:
+    """Train, evaluate and calibrate a model."""
+
+
+@train.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The run folder; runs/ and the recipe's name by default. A run that was stopped goes on.",
+)
+@click.option("--workers", default=lambda: os.cpu_count() or 1, show_default="one a core",
+              type=click.IntRange(1), help="Processes that compute features.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
+def run(recipe: Path, out: Path | None, workers: int, as_json: bool) -> None:
+    """Train a model by RECIPE (a .toml file) and write a run folder with its bundle."""
+    _quiet_tensorflow()
+    from training import pipeline
+    from wakeword.spec import to_table
+
+    folder = out or Path("runs") / recipe.stem
+    bundle = pipeline.run(recipe, folder, workers)
+    points = bundle.extension.operating_points
+    if as_json:
+        click.echo(json.dumps([to_table(point) for point in points]))
+        return
+    for point in points:
+        click.echo(f"{point.name}: threshold {point.threshold:.3f}")
+        for m in point.measures:
+            click.echo(
+                f"  {m.what} {m.value:.3g} ({m.low:.3g} to {m.high:.3g}), "
+                f"{m.events} in {m.of:g}, {m.on}"
+            )
+    click.echo(f"bundle: {folder / bundle.name}.json")
+
+
+def _quiet_tensorflow() -> None:
+    """Keep its start-up notices off the terminal; errors still come through."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,103 @@
+"""Who is learned from, who chooses the checkpoint, and who is tested: divided by speaker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data_tools.clip import Clip
+from data_tools.dataset import Dataset
+from data_tools.tables import Tables
+from training.config import DataSpec
+from wakeword.errors import WakewordError
+
+
+@dataclass(frozen=True)
+class Division:
+    """All clips of a training by use. No speaker of a wake phrase is in two of them."""
+
+    train: tuple[Clip, ...]
+    validation: tuple[Clip, ...]  # utterances and speech; noise and rooms are those of train
+    test: tuple[Clip, ...]
+
+    @property
+    def learned_from(self) -> tuple[Clip, ...]:
+        """What had an influence on the model."""
+        return self.train + self.validation
+
+    def tested(self, label: str) -> list[Clip]:
+        """The test's clips of a label."""
+        return [clip for clip in self.test if clip.label == label]
+
+    def test_speech(self) -> list[Clip]:
+        """The test's real speech without the phrase: what false accepts are counted on."""
+        return [c for c in self.tested("negative") if c.origin in ("corpus", "recorded")]
+
+    def test_near_misses(self) -> list[Clip]:
+        """The test's synthetic utterances that are not the phrase."""
+        return [c for c in self.tested("negative") if c.origin == "tts"]
+
+
+def divide(spec: DataSpec, phrase: str, beside: Path) -> Division:
+    """Gather the clips and divide them; ``beside`` is the recipe's folder.
+
+    A test speaker is one that the model has never heard: clips of the test split by speakers that
+    occur in train are left out. WakewordError if there is nothing to learn.
+    """
+    clips = list(_gather(spec, phrase, beside))
+    learnable = [
+        clip
+        for clip in clips
+        if clip.split != "test"
+        and clip.speaker not in spec.keep_speakers
+        and (clip.commercial_use or not spec.products_only)
+    ]
+    aside = [clip for clip in learnable if _is_aside(clip, spec)]
+    train = [clip for clip in learnable if not _is_aside(clip, spec)]
+    if not any(clip.label == "positive" for clip in train):
+        raise WakewordError(
+            f"nobody says {phrase!r} in the training data; record it (wakeword data record), "
+            "or give data.datasets that hold it"
+        )
+    known = {c.speaker for c in train + aside if c.speaker}
+    test = [
+        clip
+        for clip in clips
+        if (clip.split == "test" or clip.speaker in spec.keep_speakers)
+        and clip.speaker not in known
+        and clip.label != "rir"
+    ]
+    return Division(tuple(train), tuple(aside), tuple(test))
+
+
+def _gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
+    if spec.shared:
+        tables = Tables.open()
+        yield from tables.tts(phrase)
+        yield from tables.speech()
+        yield from tables.noise()
+        yield from tables.rirs()
+    for folder in spec.datasets:
+        dataset = Dataset.open(beside / folder)
+        for clip in dataset.clips():
+            yield replace(
+                clip,
+                path=str(dataset.path(clip).resolve()),
+                label="positive" if clip.phrase == phrase else
+                "negative" if clip.label == "positive" else clip.label,
+            )  # fmt: skip
+
+
+def _is_aside(clip: Clip, spec: DataSpec) -> bool:
+    """Whether a clip that may be learned from is for validation instead."""
+    if clip.split == "validation" or (
+        clip.speaker in spec.validation_speakers and clip.origin != "corpus"
+    ):
+        return True
+    if clip.label != "negative" or clip.origin == "tts" or clip.speaker is None:
+        return False
+    # By a hash of the speaker, so that more data never moves a speaker to the other side.
+    draw = int.from_bytes(hashlib.sha256(clip.speaker.encode()).digest()[:4], "big") / 2**32
+    return draw < spec.validation_share
