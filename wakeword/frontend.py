@@ -22,7 +22,7 @@ N_CHANNELS = 40
 WINDOW_MS = 30
 HOP_MS = 10
 RAW_PER_UNIT = 25.6  # the library hands out raw uint16 / 25.6
-RAW_MAX = 670  # loudest raw value that the settings can give, about 26 after the division
+RAW_MAX = 670  # above the loudest raw value that the settings give, about 26 after the division
 
 # What a bundle was trained with and a device must run. Its hash stands in every bundle.
 SETTINGS: dict[str, int | float | str] = {
@@ -42,6 +42,11 @@ SETTINGS: dict[str, int | float | str] = {
     "pcan_gain_bits": 21,
     "log_scale_shift": 6,
 }
+
+# A table, because this runs every 30 ms: a third of the time that the formula takes.
+_INPUT_OF_RAW: Int8 = np.minimum((np.arange(RAW_MAX + 1) * 256 + 333) // 666 - 128, 127).astype(
+    np.int8
+)
 
 
 class FrontEnd:
@@ -84,9 +89,8 @@ def quantize(frames: Float32) -> Int8:
     ESPHome's integer formula on the raw value, ``(256 raw + 333) / 666 - 128``, saturated; equal to
     the TFLite quantization of an input calibrated to 0..25.9146.
     """
-    raw = np.rint(frames * np.float32(RAW_PER_UNIT)).astype(np.int32)
-    whole: Int8 = np.minimum((raw * 256 + 333) // 666 - 128, 127).astype(np.int8)
-    return whole
+    raw = (frames * np.float32(RAW_PER_UNIT) + np.float32(0.5)).astype(np.int32)
+    return _INPUT_OF_RAW.take(raw, mode="clip")
 
 
 def dequantize(frames: Int8) -> Float32:
