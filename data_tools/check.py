@@ -47,7 +47,7 @@ def check_manifest(dataset: Dataset) -> list[Finding]:
     for clip in clips:
         if clip.origin == "recorded" and clip.speaker and not clip.consent:
             found.append(
-                Finding(clip.id, MEND, f"no consent of {clip.speaker}; ask, or forget the speaker")
+                Finding(clip.id, MEND, f"no consent of {clip.speaker}; ask them, or forget them")
             )
         if clip.origin == "corpus" and not clip.licence:
             found.append(Finding(clip.id, NOTE, "no licence; no product may learn from it"))
