@@ -16,6 +16,7 @@ from wakeword.bundle import Bundle, OperatingPoint
 from wakeword.errors import WakewordError
 
 TAIL_PEAKS = 40  # the highest false peaks: the tail of their distribution is fitted to these
+BEYOND = 10  # a rate is extrapolated to at most a tenth of an event in the audio there is
 HIGHEST, LOWEST = 0.99, 0.1  # of a threshold: above, a mean of uint8 has no resolution
 
 
@@ -44,7 +45,8 @@ def operating_points(
 
     A rate of 0.1 an hour can't be counted in an hour or two. False peaks thin out exponentially
     in their logit, so the rate beyond the highest ones follows from the mean excess of the
-    :data:`TAIL_PEAKS` highest (peaks over threshold; Hill, Annals of Statistics 3, 1975).
+    :data:`TAIL_PEAKS` highest (peaks over threshold; Hill, Annals of Statistics 3, 1975). Where
+    even that would reach too far, the threshold is that of the lowest rate within reach.
     """
     hours = sum(one.stream.hours for one in heard)
     if not hours:
@@ -73,5 +75,5 @@ def _threshold(scores: npt.NDArray[np.float64], hours: float, per_hour: float) -
     logits = np.log(tail / (1 - np.minimum(tail, 0.999)))
     base = logits[-1]
     spread = max(float(np.mean(logits[:-1] - base)), 1e-3)
-    logit = base + spread * math.log(len(tail) / (hours * per_hour))
+    logit = base + spread * math.log(len(tail) / max(hours * per_hour, 1 / BEYOND))
     return min(max(1 / (1 + math.exp(-logit)), LOWEST), HIGHEST)

@@ -14,7 +14,6 @@ from training.model import NetworkSpec
 from training.package import About, DecisionSpec
 from training.validate import ValidationSpec
 from wakeword.bundle import GateSpec
-from wakeword.errors import SpecError
 from wakeword.spec import parse, read_toml
 
 
@@ -77,13 +76,5 @@ class Recipe:
 
 
 def read_recipe(path: str | Path) -> Recipe:
-    """Read a recipe; SpecError names the file, the key and the nearest known one.
-
-    Dataset folders that are not absolute are taken from the recipe's own folder.
-    """
-    path = Path(path)
-    recipe = parse(Recipe, read_toml(path), str(path))
-    for folder in recipe.data.datasets:
-        if not (path.parent / folder).is_dir():
-            raise SpecError(f"{path}: data.datasets: {path.parent / folder} is no folder")
-    return recipe
+    """Read a recipe; SpecError names the file, the key and the nearest known one."""
+    return parse(Recipe, read_toml(path), str(path))

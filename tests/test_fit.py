@@ -1,0 +1,105 @@
+"""Training stops and goes on without a trace, and never keeps weights that are not numbers."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_batches import material
+
+pytest.importorskip("tensorflow")
+
+from training.batches import BatchSpec, Sampler
+from training.fit import FitSpec, TrainingError, Verdict, Weights, fit, learning_rate
+from training.model import NetworkSpec, build
+
+SPEC = FitSpec(steps=12, check_steps=4, rise_steps=3)
+TINY = NetworkSpec(filters=4, units=4)
+
+
+class Interrupted(Exception):
+    """Stands for Ctrl-C, a power cut, a killed process."""
+
+
+def train(folder: Path, stop_at_check: int | None = None) -> Weights:
+    checks = 0
+
+    def validate(model: object) -> Verdict:
+        nonlocal checks
+        checks += 1
+        if checks == stop_at_check:
+            raise Interrupted
+        mined = np.array([150, 350]) + checks  # the next batches depend on the last validation
+        return Verdict(float(checks), {"recall": 0.5}, mined)
+
+    sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
+    return fit(build(TINY, seed=1), sampler, SPEC, validate, folder)
+
+
+def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path) -> None:
+    at_once = train(tmp_path / "at_once")
+    stopped = tmp_path / "stopped"
+    with pytest.raises(Interrupted):
+        train(stopped, stop_at_check=2)
+    assert (stopped / "checkpoint.npz").exists()
+    in_two = train_rest(stopped)
+    for a, b in zip(at_once, in_two, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("at_once", "stopped")]
+    assert lines[0].count("\n") == lines[1].count("\n") == 3
+
+
+def train_rest(folder: Path) -> Weights:
+    checks = 1  # one was made before the stop
+
+    def validate(model: object) -> Verdict:
+        nonlocal checks
+        checks += 1
+        return Verdict(float(checks), {"recall": 0.5}, np.array([150, 350]) + checks)
+
+    sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
+    # Other initial weights: all of it has to come from the checkpoint.
+    return fit(build(TINY, seed=99), sampler, SPEC, validate, folder)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(tmp_path: Path) -> None:
+    sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
+    good = sampler.batch
+
+    def broken(step: int):  # type: ignore[no-untyped-def]
+        batch = good(step)
+        if step == 6:
+            batch.frames[:] = np.nan
+        return batch
+
+    sampler.batch = broken  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match="step 6") as caught:
+        fit(build(TINY), sampler, SPEC, lambda _: Verdict(0.0, {}, np.empty(0, np.int64)), tmp_path)
+    assert "step 4" in str(caught.value)
+    with np.load(tmp_path / "checkpoint.npz") as kept:
+        assert int(kept["step"]) == 4
+        assert all(np.isfinite(kept[name]).all() for name in kept.files if name != "best_rank")
+
+
+def test_the_best_validated_weights_are_kept_not_the_last(tmp_path: Path) -> None:
+    seen: list[list[np.ndarray]] = []
+
+    def validate(model):  # type: ignore[no-untyped-def]
+        seen.append(model.get_weights())
+        return Verdict([0.1, 0.9, 0.5][len(seen) - 1], {}, np.empty(0, np.int64))
+
+    sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
+    best = fit(build(TINY), sampler, SPEC, validate, tmp_path)
+    for kept, second in zip(best, seen[1], strict=True):
+        np.testing.assert_array_equal(kept, second)
+
+
+def test_the_learning_rate_rises_and_then_falls_to_its_end() -> None:
+    spec = FitSpec(steps=100, rise_steps=10, learning_rate=1.0, final_learning_rate=0.1)
+    rates = [learning_rate(step, spec) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[10] == pytest.approx(1.0)
+    assert rates[100] == pytest.approx(0.1)
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
