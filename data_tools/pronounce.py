@@ -61,7 +61,7 @@ def normal(word: str) -> str:
 
 
 def from_ipa(ipa: str) -> Phones:
-    """espeak-ng's English IPA as ARPAbet; symbols that are no phone (stress, length) are left out."""
+    """espeak-ng's English IPA as ARPAbet; stress, length and the like are left out."""
     phones = []
     place = 0
     while place < len(ipa):
