@@ -20,6 +20,8 @@ COMMANDS = {
         "Hear the shipped bundle at work, on a recording or your microphone.",
     ),
     "detect": ("wakeword.detect", "Find the phrase in audio files, or in raw PCM from a pipe."),
+    "listen": ("wakeword.listen", "Listen at the microphone."),
+    "devices": ("wakeword.listen", "List the microphones."),
     "info": ("wakeword.info", "Show what a bundle is, what it learned from, and its numbers."),
 }
 # What each noun needs besides the base install has the extra of the same name.

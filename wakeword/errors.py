@@ -22,6 +22,18 @@ class MicrophoneError(WakewordError):
     """No microphone, no PortAudio, or a device that will not open."""
 
 
+class PortAudioMissing(MicrophoneError):
+    """The PortAudio library is not installed."""
+
+
+class NoSuchDevice(MicrophoneError):
+    """No microphone of that name or number, or without that channel."""
+
+
+class DeviceBusy(MicrophoneError):
+    """Another program holds the device."""
+
+
 class SpecError(WakewordError):
     """A recipe, plan or configuration with a wrong key or value."""
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -123,18 +122,16 @@ class Console:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-class _Channel(click.ParamType):
+def _channel(
+    context: click.Context, option: click.Parameter, value: str | None
+) -> tuple[int, int | None] | None:
     """N or N/M."""
-
-    name = "channel"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int | None]:
-        number, slash, count = str(value).partition("/")
-        if not number.isdecimal() or (slash and not count.isdecimal()):
-            self.fail(f"{value!r}: expected a channel from 0, or one of how many, as in 2/4")
-        return int(number), int(count) if slash else None
+    if value is None:
+        return None
+    number, slash, count = value.partition("/")
+    if not number.isdecimal() or (slash and not count.isdecimal()):
+        raise click.BadParameter(f"{value!r}; expected a channel from 0, or one of M, as in 2/4")
+    return int(number), int(count) if slash else None
 
 
 @click.command()
@@ -154,7 +151,7 @@ class _Channel(click.ParamType):
 )
 @click.option(
     "--channel",
-    type=_Channel(),
+    callback=_channel,
     metavar="N[/M]",
     help="Take channel N (from 0) of a microphone with several; a sound server has to be asked "
     "for channel N of M.",
