@@ -41,14 +41,14 @@ class CommandAction:
     def __init__(self, command: tuple[str, ...], report: Callable[[str], None]):
         self.command = command
         self._report = report
-        self._running: list[subprocess.Popen[bytes]] = []
+        self.running: list[subprocess.Popen[bytes]] = []
         if shutil.which(command[0]) is None:
             report(f"command {command[0]!r} is not there (yet): not in PATH, or not executable")
 
     def fire(self, detection: Detection) -> None:
         """Start the program; with MAX_RUNNING of them still running, skip it and say so."""
         self.tend()
-        if len(self._running) >= MAX_RUNNING:
+        if len(self.running) >= MAX_RUNNING:
             self._report(f"command {self.command[0]!r} skipped: {MAX_RUNNING} still running")
             return
         environment = {
@@ -69,21 +69,21 @@ class CommandAction:
         except OSError as error:
             self._report(f"command {self.command[0]!r} does not start: {error.strerror}")
             return
-        self._running.append(process)
+        self.running.append(process)
 
     def tend(self) -> None:
         """Fetch the exit status of those that ended; report the failed."""
-        if not self._running:
+        if not self.running:
             return
-        for process in self._running:
+        for process in self.running:
             if process.poll():
                 self._report(f"command {self.command[0]!r} failed: {_status(process.returncode)}")
-        self._running = [p for p in self._running if p.returncode is None]
+        self.running = [p for p in self.running if p.returncode is None]
 
     def close(self) -> None:
         """Wait a moment for those that run; let the longer ones finish by themselves."""
         until = time.monotonic() + CLOSING_S
-        while self._running and time.monotonic() < until:
+        while self.running and time.monotonic() < until:
             time.sleep(0.02)
             self.tend()
 

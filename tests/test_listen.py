@@ -1,0 +1,239 @@
+"""``wakeword listen`` as a user meets it, at a real PortAudio device."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from soundcard import LIMIT_S, SoundCard, soundcard, until  # noqa: F401
+
+from wakeword.actions.command import MAX_RUNNING, CommandAction, words
+from wakeword.audio import SAMPLE_RATE
+from wakeword.decision import Detection
+from wakeword.errors import SpecError
+
+DETECTION = Detection("robert_turn_on", "Robert turn on", 0.9876, 12.3456, 12.0)
+COMMAND = [sys.executable, "-m", "wakeword.cli"]
+
+
+class Listening:
+    """A running ``wakeword listen``, and the lines that it has printed so far."""
+
+    def __init__(self, environment: dict[str, str], *options: str):
+        self.process = subprocess.Popen(
+            [*COMMAND, "listen", "--threshold", "0.5", *options],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.output: list[str] = []
+        self.errors: list[str] = []
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream, lines))
+            for stream, lines in (
+                (self.process.stdout, self.output),
+                (self.process.stderr, self.errors),
+            )
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @staticmethod
+    def _read(stream: Any, lines: list[str]) -> None:
+        for line in stream:
+            lines.append(line)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        status = self.process.wait(LIMIT_S)
+        for reader in self._readers:
+            reader.join()
+        return status
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory, recording: Any, said: list[dict]) -> Path:
+    """The end of the demo's recording, with the phrase said near and far."""
+    two = [s for s in said if s["wake"]][-2:]
+    audio = recording[round((two[0]["start_s"] - 1) * SAMPLE_RATE) :]
+    path = tmp_path_factory.mktemp("spoken") / "spoken.wav"
+    soundfile.write(path, audio, SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture
+def listen(soundcard: SoundCard) -> Iterator[Callable[..., Listening]]:  # noqa: F811
+    """Starts ``wakeword listen`` with these options at the card's microphone."""
+    started: list[Listening] = []
+
+    def start(*options: str) -> Listening:
+        started.append(Listening({**os.environ, **soundcard.variables}, *options))
+        return started[-1]
+
+    yield start
+    for listening in started:
+        if listening.process.poll() is None:
+            listening.end(signal.SIGKILL)
+
+
+def play_until(card: SoundCard, file: Path, condition: Callable[[], object]) -> None:
+    """Play the file again and again until the condition holds."""
+    players = [card.play(file)]
+
+    def holds() -> object:
+        if players[0].poll() is not None:
+            players[0] = card.play(file)
+        return condition()
+
+    try:
+        until(holds)
+    finally:
+        players[0].kill()
+        players[0].wait()
+
+
+def test_a_played_phrase_is_one_json_line_and_sigterm_ends_with_status_0(
+    soundcard: SoundCard,  # noqa: F811
+    listen: Callable[..., Listening],
+    spoken: Path,
+) -> None:
+    listening = listen("--json")
+    play_until(soundcard, spoken, lambda: listening.output)
+    assert listening.end() == 0, listening.errors
+    heard = json.loads(listening.output[0])
+    assert set(heard) == {"name", "phrase", "score", "time_s", "started_s"}
+    assert heard["phrase"] == "Robert turn on" and 0 < heard["started_s"] <= heard["time_s"]
+    assert listening.errors == []
+
+
+def test_listening_goes_on_after_the_sound_server_was_restarted(
+    soundcard: SoundCard,  # noqa: F811
+    listen: Callable[..., Listening],
+    spoken: Path,
+) -> None:
+    listening = listen("--json")
+    play_until(soundcard, spoken, lambda: listening.output)
+    soundcard.kill()
+    until(lambda: listening.errors)
+    soundcard.start()
+    before = len(listening.output)
+    play_until(soundcard, spoken, lambda: len(listening.output) > before)
+    times_s = [json.loads(line)["time_s"] for line in listening.output]
+    assert times_s == sorted(times_s), "the clock went back"
+    assert listening.end(signal.SIGINT) == 0
+    assert len(listening.errors) == 2, "told once when lost, once when back"
+    assert "away" in listening.errors[0] and "back" in listening.errors[1]
+
+
+def test_on_detect_runs_with_the_detection_in_its_environment(
+    soundcard: SoundCard,  # noqa: F811
+    listen: Callable[..., Listening],
+    spoken: Path,
+    tmp_path: Path,
+) -> None:
+    script, told = tmp_path / "told.py", tmp_path / "told; touch here"
+    script.write_text(
+        "import json, os, sys\n"
+        "found = {k: v for k, v in os.environ.items() if k.startswith('WAKEWORD_')}\n"
+        "open(sys.argv[1] + '.part', 'w').write(json.dumps(found))\n"
+        "os.rename(sys.argv[1] + '.part', sys.argv[1])\n"
+        "print('on standard output')\n"
+    )
+    command = shlex.join([sys.executable, str(script), str(told)])
+    listening = listen("--json", "--on-detect", command)
+    play_until(soundcard, spoken, told.exists)
+    assert listening.end() == 0
+    heard = json.loads(listening.output[0])
+    found = json.loads(told.read_text())
+    assert found["WAKEWORD_NAME"] == heard["name"] == "robert_turn_on"
+    assert found["WAKEWORD_PHRASE"] == "Robert turn on"
+    assert 0 < float(found["WAKEWORD_SCORE"]) <= 1 and float(found["WAKEWORD_TIME_S"]) > 0
+    assert all("name" in json.loads(line) for line in listening.output), "the command's words"
+
+
+def test_a_command_that_is_missing_is_told_and_listening_goes_on(
+    soundcard: SoundCard,  # noqa: F811
+    listen: Callable[..., Listening],
+    spoken: Path,
+) -> None:
+    listening = listen("--on-detect", "no-such-program --on")
+    play_until(soundcard, spoken, lambda: len(listening.output) >= 2)
+    assert listening.end() == 0
+    assert sum("no-such-program" in line for line in listening.errors) >= 2
+    assert not any("Traceback" in line for line in listening.errors)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--on-detect", "'"], "No closing quotation"),
+        (["--on-detect", " "], "no words"),
+        (["--channel", "left"], "2/4"),
+        (["--threshold", "2"], "0<=x<=1"),
+    ],
+)
+def test_wrong_usage_has_status_2(options: list[str], told: str) -> None:
+    done = subprocess.run([*COMMAND, "listen", *options], capture_output=True, text=True)
+    assert done.returncode == 2 and told in done.stderr
+
+
+def test_an_unknown_device_is_one_line_with_those_there_are(
+    listen: Callable[..., Listening],
+) -> None:
+    listening = listen("--device", "usb")
+    assert listening.process.wait(LIMIT_S) == 1
+    listening.end()
+    (line,) = listening.errors
+    assert "'usb'" in line and "four" in line
+
+
+def test_devices_lists_the_microphones(soundcard: SoundCard) -> None:  # noqa: F811
+    environment = {**os.environ, **soundcard.variables}
+    done = subprocess.run([*COMMAND, "devices", "--json"], env=environment, capture_output=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [r["name"] for r in rows if r["default"]] == ["default"]
+    assert all(set(r) == {"number", "name", "channels", "rate_hz", "default"} for r in rows)
+
+
+def test_a_command_line_is_split_into_words_and_nothing_else() -> None:
+    assert words("gpioset 'chip 0' 17=1; rm $HOME *") == (
+        *("gpioset", "chip 0", "17=1;", "rm", "$HOME", "*"),
+    )
+    with pytest.raises(SpecError, match="No closing quotation"):
+        words('say "hello')
+
+
+def test_no_more_commands_than_the_limit_run_at_once(tmp_path: Path) -> None:
+    go, told = tmp_path / "go", []
+    waiting = ("sh", "-c", f"until [ -e {go} ]; do sleep 0.05; done")
+    action = CommandAction(waiting, told.append)
+    try:
+        for _ in range(MAX_RUNNING + 2):
+            action.fire(DETECTION)
+        assert len(told) == 2 and all("skipped" in line for line in told)
+    finally:
+        go.touch()
+    until(lambda: (action.tend(), not action.running)[1])
+    action.fire(DETECTION)
+    assert len(told) == 2, "a place is free again"
+    action.close()
+
+
+def test_a_command_that_fails_is_told_with_its_status() -> None:
+    told: list[str] = []
+    action = CommandAction(("sh", "-c", "exit 7"), told.append)
+    action.fire(DETECTION)
+    until(lambda: (action.tend(), told)[1])
+    assert "exit status 7" in told[0]
