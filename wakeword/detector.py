@@ -22,7 +22,8 @@ class Detector:
     """Several bundles over one front end and one gate.
 
     Audio is taken in units of 480 samples (30 ms), whatever the size of the blocks pushed, so the
-    block size never changes a result. ``gate=False`` lets the networks hear everything.
+    block size never changes a result. ``gate=True`` is the gate that the bundles ask for,
+    ``gate=False`` lets the networks hear everything, and a :class:`VadGate` of your own is used.
 
     Attributes that may be read between pushes: ``gate_open``; ``scores``, a dict of each bundle's
     smoothed score; ``time_s``, the audio heard so far; ``open_s``, how much of it the networks ran.
@@ -31,7 +32,7 @@ class Detector:
     def __init__(
         self,
         bundles: Sequence[Bundle],
-        gate: bool = True,
+        gate: bool | VadGate = True,
         threshold: float | None = None,
         operating_point: str | None = None,
         trace: Trace | None = None,
@@ -42,7 +43,9 @@ class Detector:
         self.trace = trace
         self._front_end = FrontEnd()
         self._listeners = [_Listener(b, threshold, operating_point) for b in bundles]
-        self._gate = VadGate(widest([b.extension.gate for b in bundles])) if gate else None
+        if gate is True:
+            gate = VadGate(widest([b.extension.gate for b in bundles]))
+        self._gate = gate or None
         self.reset()
 
     @classmethod
@@ -50,7 +53,7 @@ class Detector:
         cls,
         path: str | Path,
         *more_paths: str | Path,
-        gate: bool = True,
+        gate: bool | VadGate = True,
         threshold: float | None = None,
         operating_point: str | None = None,
         trace: Trace | None = None,

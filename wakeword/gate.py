@@ -8,6 +8,7 @@ voiced for the hangover. While it is closed nothing else runs.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,11 +18,27 @@ from wakeword.bundle import GateSpec
 UNIT_S = STEP_SAMPLES / SAMPLE_RATE  # 30 ms, the longest frame that the detector takes
 
 
-class VadGate:
-    """Units of 480 samples in; the samples that the network should hear out."""
+# Whether a unit of 480 samples holds a voice. It may keep state; a reset makes a new one.
+Voice = Callable[[Int16], bool]
 
-    def __init__(self, spec: GateSpec):
+
+def webrtc_voice(mode: int) -> Voice:
+    """WebRTC's detector (Gaussian mixtures over six bands, adapting to the noise); mode 0 to 3."""
+    import webrtcvad
+
+    vad = webrtcvad.Vad(mode)
+    return lambda unit: bool(vad.is_speech(unit.tobytes(), SAMPLE_RATE))
+
+
+class VadGate:
+    """Units of 480 samples in; the samples that the network should hear out.
+
+    ``make_voice`` makes the detector of voices, WebRTC's in the spec's mode if it is not given.
+    """
+
+    def __init__(self, spec: GateSpec, make_voice: Callable[[], Voice] | None = None):
         self.spec = spec
+        self._make_voice = make_voice or (lambda: webrtc_voice(spec.vad_mode))
         self._hangover_units = max(1, round(spec.hangover_s / UNIT_S))
         self._pre_roll_units = max(1, round(spec.pre_roll_s / UNIT_S))
         self._max_open_units = round(spec.max_open_s / UNIT_S)
@@ -29,9 +46,7 @@ class VadGate:
 
     def reset(self) -> None:
         """As new: closed, no audio held, no noise estimate."""
-        import webrtcvad
-
-        self._vad = webrtcvad.Vad(self.spec.vad_mode)
+        self._is_voiced = self._make_voice()
         # The pre-roll, and the unit that opens the gate.
         self._ring: deque[Int16] = deque(maxlen=self._pre_roll_units + 1)
         self.is_open = False
@@ -45,7 +60,7 @@ class VadGate:
         longer than ``max_open_s``: afresh on the pre-roll, at the next unvoiced unit, or at twice
         that time without one; a network that carries its state for ever hears worse.
         """
-        voiced = self._vad.is_speech(unit.tobytes(), SAMPLE_RATE)
+        voiced = self._is_voiced(unit)
         self._ring.append(unit)
         self._quiet_units = 0 if voiced else self._quiet_units + 1
         if not self.is_open:
