@@ -6,8 +6,8 @@ Needs the shared data (WAKEWORD_DATA) and, for the learned detector of voices, p
 gate hears the same streams. Tables:
 
 - recall lost: phrases that the shipped bundle hears without a gate and not with it, in percentage
-  points, on voices that it never heard (clean, 10 dB, 5 dB, and whispered: the clean ones with noise
-  for voicing);
+  points, on voices that it never heard: clean, 10 dB, 5 dB, and whispered (the clean ones with
+  noise for their voicing);
 - real phrases cut: real people saying other phrases ("smart mirror", "computer") of which the
   network would not have heard the whole, over noise at 10 dB and clean;
 - duty: the share of time for which the network runs, by kind of sound; CPU of the gate alone.
