@@ -56,6 +56,7 @@ class Clip:
     group: Group = field(default_factory=Group)
     engine: str | None = None
     voice: str | None = None
+    seed: int | None = None  # of synthetic speech: what voice, speed and wording were drawn from
     recording: str | None = None  # what it was cut from; cuts of one recording stay together
     licence: str | None = None
     commercial_use: bool | None = None  # whether a product's model may learn from it

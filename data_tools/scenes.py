@@ -21,11 +21,12 @@ from data_tools.augment.ranges import Range, check_range, uniform
 from data_tools.augment.room import RoomResponse
 from data_tools.augment.voice import VoiceWarp
 from data_tools.bounds import active_power, speech_bounds
-from data_tools.sources import Role, Sources
+from data_tools.sources import Role, Sources, Word
 from wakeword.audio import SAMPLE_RATE, Float32, Int16, to_int16
 from wakeword.errors import SpecError
 
 POSITIVE, NEGATIVE = "positive", "negative"
+RENDERING = 2  # raised whenever the same spec, sources and seed give other audio
 QUIETEST_NOISE_DB = 20.0  # a pause in the noise counts as at most this much under its mean
 
 
@@ -208,7 +209,7 @@ def _negative(spec: SceneSpec, sources: Sources, rng: np.random.Generator) -> _S
     kind = rng.random()
     if kind < spec.partial_share and len(sources.positives):
         number = sources.positives.draw(rng)
-        whole = sources.word(number)
+        whole = sources.word(number).audio
         # Half of the phrase is not the phrase; more than that might count as it.
         share = rng.uniform(0.3, 0.6)
         cut = int(len(whole) * share)
@@ -217,31 +218,35 @@ def _negative(spec: SceneSpec, sources: Sources, rng: np.random.Generator) -> _S
         audio = audio.copy()
         audio[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
         audio[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)
+        word = Word(audio, 0, len(audio))
     elif len(sources.speech) and (
         kind < spec.partial_share + spec.speech_share or not len(sources.negatives)
     ):
         n = int(max(0.2, uniform(rng, spec.stretch_s)) * SAMPLE_RATE)
         audio, number = sources.stretch(sources.speech, n, rng)
+        word = Word(audio, *(speech_bounds(audio) or (0, n)))
     else:
         number = _role_or_error(sources, "negatives").draw(rng)
-        audio = sources.word(number)
-    return _prepare(NEGATIVE, audio, number, spec, sources, rng)
+        word = sources.word(number)
+    return _prepare(NEGATIVE, word, number, spec, sources, rng)
 
 
 def _prepare(
     kind: str,
-    audio: Float32,
+    word: Word,
     number: int,
     spec: SceneSpec,
     sources: Sources,
     rng: np.random.Generator,
 ) -> _Sound:
-    """Another voice, another mouth, a room; bounds are taken before the room blurs them."""
+    """Another voice, another mouth, a room. The room rings on after the end of the speech."""
+    audio = word.audio
     if rng.random() < spec.warp_share:
         audio = spec.warp.apply(audio, spec.warp.draw(rng))
     if rng.random() < spec.equaliser_share:
         audio = spec.equaliser.apply(audio, spec.equaliser.draw(rng))
-    start, end = speech_bounds(audio) or (0, len(audio))
+    slower = len(audio) / len(word.audio)  # a warp stretches time evenly
+    start, end = round(word.start * slower), round(word.end * slower)
     if sources.rooms and rng.random() < spec.room_share:
         audio = spec.room.apply(audio, spec.room.draw(rng, sources.rooms), sources.rooms)
     return _Sound(kind, audio, start, end, sources.pool.clips[number].id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,18 @@ from data_tools.augment.room import tidy_response
 from data_tools.bounds import speech_bounds
 from data_tools.clip import Clip
 from data_tools.pool import AudioPool
-from wakeword.audio import SAMPLE_RATE, Float32, to_float32
-from wakeword.errors import WakewordError
+from wakeword.audio import SAMPLE_RATE, Float32, Int16, to_float32
 
 SPEECH_MIN_S = 5.0  # a longer negative is running speech, of which stretches are taken
-MARGIN_S = 0.05  # kept around the speech of a clip
+MARGIN = SAMPLE_RATE // 20  # 50 ms kept around the speech of a clip
+
+
+class Word(NamedTuple):
+    """(n,) float32 audio and the samples at which its speech starts and ends."""
+
+    audio: Float32
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Sources:
                 roles["noise"].append(number)
             elif clip.label == "negative" and n > SPEECH_MIN_S * SAMPLE_RATE:
                 roles["speech"].append(number)
-            elif speech_bounds(pool.samples(number)) is not None:  # else there is nothing to hear
+            elif _bounds(clip, pool.samples(number)):  # else there is nothing to hear
                 roles[clip.label].append(number)
         return cls(
             pool,
@@ -76,14 +84,12 @@ class Sources:
             rooms=tuple(rooms),
         )
 
-    def word(self, number: int) -> Float32:
-        """A positive or negative clip, trimmed to its speech with 50 ms around it, float32."""
+    def word(self, number: int) -> Word:
+        """A positive or negative clip, trimmed to its speech with 50 ms around it."""
         samples = self.pool.samples(number)
-        bounds = speech_bounds(samples)
-        if bounds is None:
-            raise WakewordError(f"{self.pool.clips[number].path}: no speech in it")
-        margin = int(MARGIN_S * SAMPLE_RATE)
-        return to_float32(samples[max(0, bounds[0] - margin) : bounds[1] + margin])
+        start, end = _bounds(self.pool.clips[number], samples) or (0, len(samples))
+        first = max(0, start - MARGIN)
+        return Word(to_float32(samples[first : end + MARGIN]), start - first, end - first)
 
     def stretch(self, role: Role, n: int, rng: np.random.Generator) -> tuple[Float32, int]:
         """(n,) float32 from anywhere in a drawn clip, repeated if it is shorter; and its number."""
@@ -92,6 +98,14 @@ class Sources:
         start = int(rng.integers(max(1, len(samples) - n + 1)))
         piece = to_float32(samples[start : start + n])
         return (np.resize(piece, n) if len(piece) < n else piece), number
+
+
+def _bounds(clip: Clip, samples: Int16) -> tuple[int, int] | None:
+    """The speech's first and one past its last sample: as the manifest says, else as measured."""
+    if clip.speech_start_s is None or clip.speech_end_s is None:
+        return speech_bounds(samples)
+    start, end = (round(s * SAMPLE_RATE) for s in (clip.speech_start_s, clip.speech_end_s))
+    return (start, min(end, len(samples))) if 0 <= start < min(end, len(samples)) else None
 
 
 def _by_speaker(clips: Sequence[Clip], numbers: list[int], balance: float) -> Role:

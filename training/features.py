@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_tools.scenes import POSITIVE, Scene, SceneSpec, render, render_stream
+from data_tools.scenes import POSITIVE, RENDERING, Scene, SceneSpec, render, render_stream
 from data_tools.sources import Sources
 from wakeword.audio import HOP_SAMPLES, SAMPLE_RATE
 from wakeword.errors import WakewordError
@@ -225,6 +225,7 @@ def _about(job: Job, seed: int) -> dict[str, Any]:
         "kind": type(job).__name__,
         **count,
         "seed": seed,
+        "rendering": RENDERING,
         "sources": sources.hexdigest(),
         "front_end": SETTINGS,
         "spec": to_table(job.spec),
