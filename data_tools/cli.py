@@ -17,6 +17,7 @@ COMMANDS = {
         "Divide into train, validation and test, leaking nobody.",
     ),
     "forget": ("data_tools.commands.forget", "Erase a person's recordings and what came of them."),
+    "scene": ("data_tools.commands.scene", "Mix example scenes to hear and to see."),
     "path": ("data_tools.commands.path", "Print where audio files and downloads lie."),
 }
 

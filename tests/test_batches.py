@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from data_tools.labels import LabelSpec, frame_labels
 from training.batches import SILENCE, BatchSpec, Sampler
-from training.labels import LabelSpec, frame_labels
 from training.material import Material
 from wakeword.frontend import dequantize
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from scene_sources import tone_sources
 
+from data_tools.labels import LabelSpec, frame_labels, frame_of, n_frames_of
 from data_tools.scenes import SceneSpec, render
-from training.features import FeatureStore, build, build_streams, frame_of, n_frames_of
-from training.labels import LabelSpec, frame_labels
+from training.features import FeatureStore, build, build_streams
 from wakeword.errors import WakewordError
 from wakeword.frontend import FrontEnd, quantize
 

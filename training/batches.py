@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.labels import IGNORED
+from data_tools.labels import IGNORED
 from training.material import Material, Numbers
 from wakeword.audio import Float32
 from wakeword.frontend import N_CHANNELS, Int8, dequantize

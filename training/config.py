@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data_tools.labels import LabelSpec
 from data_tools.scenes import SceneSpec
 from training.batches import BatchSpec
 from training.calibrate import CalibrateSpec
 from training.fit import FitSpec
-from training.labels import LabelSpec
 from training.model import NetworkSpec
 from training.package import About, DecisionSpec
 from training.validate import ValidationSpec

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -35,16 +34,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from data_tools.labels import frame_of, n_frames_of
 from data_tools.scenes import POSITIVE, RENDERING, Scene, SceneSpec, render, render_stream
 from data_tools.sources import Sources
-from wakeword.audio import HOP_SAMPLES, SAMPLE_RATE
 from wakeword.errors import WakewordError
 from wakeword.frontend import N_CHANNELS, SETTINGS, FrontEnd, quantize
 from wakeword.spec import read_json, to_table, write_atomic
 
 FORMAT = 1
 SHARD_FRAMES = 30_000  # five minutes: what a stopped build loses at most, a worker
-WINDOW_HOPS = 3  # the first frame comes with the third hop
 
 EVENT = np.dtype(
     [
@@ -58,16 +56,6 @@ EVENT = np.dtype(
 )
 Events = npt.NDArray[np.void]
 Frames = npt.NDArray[np.int8]
-
-
-def n_frames_of(n_samples: int) -> int:
-    """Frames that a fresh front end gives for ``n_samples``."""
-    return max(0, n_samples // HOP_SAMPLES - WINDOW_HOPS + 1)
-
-
-def frame_of(seconds: float) -> int:
-    """The first frame that has heard everything up to ``seconds`` of its scene; 0 at the least."""
-    return max(0, math.ceil(seconds * SAMPLE_RATE / HOP_SAMPLES - 1e-6) - WINDOW_HOPS)
 
 
 @dataclass(frozen=True)

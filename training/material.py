@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from training.labels import LabelSpec, frame_labels
+from data_tools.labels import LabelSpec, frame_labels
 from wakeword.frontend import Int8
 
 if TYPE_CHECKING:

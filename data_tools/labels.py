@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.audio import HOP_SAMPLES, SAMPLE_RATE
+
 IGNORED = -1
+WINDOW_HOPS = 3  # the front end gives its first frame with the third hop
+
+
+def n_frames_of(n_samples: int) -> int:
+    """Frames that a fresh front end gives for ``n_samples``."""
+    return max(0, n_samples // HOP_SAMPLES - WINDOW_HOPS + 1)
+
+
+def frame_of(seconds: float) -> int:
+    """The first frame that has heard everything up to ``seconds`` of its scene; 0 at the least."""
+    return max(0, math.ceil(seconds * SAMPLE_RATE / HOP_SAMPLES - 1e-6) - WINDOW_HOPS)
 
 
 @dataclass(frozen=True)
