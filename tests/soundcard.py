@@ -27,7 +27,7 @@ SINKS = {
 # `cd` stands for a device that opens at 44.1 kHz only: a rate converter that does not exist is how
 # ALSA refuses the others. (It opens, but PortAudio gets no audio through this stack of plugins.)
 ALSA = """
-pcm.!default {{ type pulse server "{server}" device "speaker.monitor" }}
+pcm.!default {{ type pulse server "{server}" }}
 ctl.!default {{ type pulse server "{server}" }}
 pcm.four {{ type pulse server "{server}" device "four.monitor" }}
 pcm.cd_pulse {{ type pulse server "{server}" device "speaker.monitor" }}
@@ -86,7 +86,8 @@ class SoundCard:
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "log").open("ab"),
         )
-        until(lambda: self.control("info").returncode == 0)
+        until(lambda: self.control("set-default-sink", "speaker").returncode == 0)
+        self.control("set-default-source", "speaker.monitor")
 
     def kill(self) -> None:
         """End the server as a crash would."""

@@ -9,18 +9,22 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 from soundcard import LIMIT_S, SoundCard, soundcard, until  # noqa: F401
 
+from wakeword.actions.chime import NOTES_HZ, ChimeSpec, chime_action
 from wakeword.actions.command import MAX_RUNNING, CommandAction, words
-from wakeword.audio import SAMPLE_RATE
+from wakeword.audio import SAMPLE_RATE, Int16
 from wakeword.decision import Detection
 from wakeword.errors import SpecError
+from wakeword.microphone import Microphone
 
 DETECTION = Detection("robert_turn_on", "Robert turn on", 0.9876, 12.3456, 12.0)
 COMMAND = [sys.executable, "-m", "wakeword.cli"]
@@ -172,6 +176,46 @@ def test_a_command_that_is_missing_is_told_and_listening_goes_on(
     assert listening.end() == 0
     assert sum("no-such-program" in line for line in listening.errors) >= 2
     assert not any("Traceback" in line for line in listening.errors)
+
+
+def test_a_configuration_file_says_what_to_listen_to_and_what_to_do(
+    soundcard: SoundCard,  # noqa: F811
+    listen: Callable[..., Listening],
+    spoken: Path,
+    tmp_path: Path,
+) -> None:
+    touched, config = tmp_path / "touched", tmp_path / "wakeword.toml"
+    config.write_text(
+        '[microphone]\ndevice = "default"\n[detector]\nmodels = ["robert_turn_on"]\n'
+        f'[[command]]\nrun = ["touch", "{touched}"]\nphrases = ["robert_turn_on"]\n'
+        "[[chime]]\n"
+    )
+    listening = listen("--json", "--config", str(config))
+    play_until(soundcard, spoken, touched.exists)
+    assert listening.end() == 0
+    assert listening.output and listening.errors == []
+
+
+def test_the_chime_is_heard(soundcard: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    for name, value in soundcard.variables.items():
+        monkeypatch.setenv(name, value)
+    told: list[str] = []
+    with Microphone() as microphone:
+        chime = chime_action(ChimeSpec(), told.append)
+        heard: list[Int16] = []
+        end = time.monotonic() + LIMIT_S
+        for block in microphone:
+            if not chime.running:
+                chime.fire(DETECTION)
+            chime.tend()
+            if len(block) and np.abs(block).max() > 1000:
+                heard.append(block)
+            if sum(map(len, heard)) > SAMPLE_RATE / 4 or time.monotonic() > end:
+                break
+    chime.close()
+    assert told == [] and heard
+    spectrum = np.abs(np.fft.rfft(np.concatenate(heard), SAMPLE_RATE))
+    assert min(abs(np.argmax(spectrum) - note) for note in NOTES_HZ) < 20
 
 
 @pytest.mark.parametrize(

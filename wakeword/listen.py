@@ -8,21 +8,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import click
 
 from wakeword import microphone as microphones
 from wakeword.actions import Action
-from wakeword.actions.command import CommandAction, words
-from wakeword.audio import SAMPLE_RATE, Int16, level_dbfs
+from wakeword.actions.command import CommandSpec, words
+from wakeword.audio import SAMPLE_RATE, Int16
 from wakeword.bundle import DEFAULT_NAME
+from wakeword.config import Config
 from wakeword.decision import Detection
 from wakeword.detector import Detector
+from wakeword.display import Display
 from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
 
-_STATUS_S = 0.2  # between two updates of the status line
 _OVERFLOW_S = 60.0  # between two messages about lost audio
 
 
@@ -68,10 +70,9 @@ class Console:
         self._detector = detector
         self._as_json = as_json
         self._has_status = not as_json and sys.stderr.isatty()
-        self._status_at = 0.0
+        self._display = Display(detector)
         self._overflows = 0
         self._overflow_at = -_OVERFLOW_S
-        self._heard = 0
 
     def start(self) -> None:
         """Say what listens to what."""
@@ -85,18 +86,18 @@ class Console:
 
     def show(self, detection: Detection) -> None:
         """Print one detection at once: a JSON object a line, or for people."""
-        self._heard += 1
         if self._as_json:
             click.echo(json.dumps(asdict(detection), ensure_ascii=False))
         else:
-            self._clear()
+            self._display.close()
             now = time.strftime("%H:%M:%S")
             click.echo(f"{now}  {detection.phrase}  (score {detection.score:.2f})")
         sys.stdout.flush()
 
     def say(self, message: str) -> None:
         """A message on standard error."""
-        self._clear()
+        if self._has_status:
+            self._display.close()
         click.echo(f"wakeword: {message}", err=True)
 
     def after_block(self, block: Int16) -> None:
@@ -106,20 +107,17 @@ class Console:
         if overflows > self._overflows and now - self._overflow_at >= _OVERFLOW_S:
             self._overflows, self._overflow_at = overflows, now
             self.say(f"audio was lost, {overflows} times so far: the CPU did not keep up")
-        if self._has_status and now - self._status_at >= _STATUS_S:
-            self._status_at = now
-            click.echo(f"\r\x1b[K{self._status(block)}", err=True, nl=False)
-
-    def _status(self, block: Int16) -> str:
-        if self._microphone.lost:
-            return "no audio: the microphone is away"
-        gate = "open  " if self._detector.gate_open else "closed"
-        scores = "  ".join(f"{name} {x:.2f}" for name, x in self._detector.scores.items())
-        return f"{level_dbfs(block):4.0f} dBFS  gate {gate}  {scores}  heard {self._heard}"
-
-    def _clear(self) -> None:
         if self._has_status:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            self._display.update(block)
+
+    def diagnostics(self) -> dict[str, Any]:
+        """How it goes, for whoever watches from afar."""
+        heard_s = self._detector.time_s
+        return {
+            "microphone": "away" if self._microphone.lost else "listening",
+            "audio_lost": self._microphone.overflows,
+            "gate_duty": round(100 * self._detector.open_s / heard_s, 1) if heard_s else 0.0,
+        }
 
 
 def _channel(
@@ -134,15 +132,49 @@ def _channel(
     return int(number), int(count) if slash else None
 
 
+def _configured(
+    config: Config,
+    models: tuple[str, ...],
+    device: str | None,
+    channel: tuple[int, int | None] | None,
+    on_detect: str | None,
+    threshold: float | None,
+    sensitivity: str | None,
+    no_gate: bool,
+) -> Config:
+    """The configuration, with what the command line says instead."""
+    microphone, detector = config.microphone, config.detector
+    if device is not None:
+        microphone = replace(microphone, device=device)
+    if channel is not None:
+        microphone = replace(microphone, channel=channel[0], channels=channel[1])
+    if models:
+        detector = replace(detector, models=models)
+    if threshold is not None or sensitivity is not None:
+        detector = replace(detector, threshold=threshold, sensitivity=sensitivity)
+    if no_gate:
+        detector = replace(detector, gate=False)
+    command = config.command
+    if on_detect is not None:
+        command = (*command, CommandSpec(run=words(on_detect)))
+    return replace(config, microphone=microphone, detector=detector, command=command)
+
+
 @click.command()
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="A TOML file with microphone, models and actions; the other options go before it.",
+)
 @click.option(
     "--model",
     "models",
     multiple=True,
-    default=[DEFAULT_NAME],
-    show_default=True,
     metavar="BUNDLE",
-    help="A bundle's .json or a shipped bundle's name; may be repeated.",
+    help="A bundle's .json or a shipped bundle's name; may be repeated.  "
+    f"[default: {DEFAULT_NAME}]",
 )
 @click.option(
     "--device",
@@ -175,37 +207,26 @@ def _channel(
     help="One of the bundle's operating points: strict, balanced, eager.",
 )
 @click.option("--no-gate", is_flag=True, help="Let the network hear everything, voice or not.")
-def listen(
-    models: tuple[str, ...],
-    device: str | None,
-    channel: tuple[int, int | None] | None,
-    on_detect: str | None,
-    as_json: bool,
-    threshold: float | None,
-    sensitivity: str | None,
-    no_gate: bool,
-) -> int:
+def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
     """Listen at the microphone until Ctrl-C or SIGTERM.
 
     The microphone may go away and come back; that is told on standard error.
     """
+    config = Config.load(config_path) if config_path else Config()
     try:
-        command = words(on_detect) if on_detect is not None else None
+        config = _configured(config, **options)
     except SpecError as error:
         raise click.BadParameter(str(error), param_hint="--on-detect") from None
-    number, count = channel or (None, None)
-    microphone = Microphone(device, number, count, on_change=lambda message: console.say(message))
+    microphone = config.microphone.make(on_change=lambda message: console.say(message))
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(microphone))
-        detector = Detector.load(
-            *models, gate=not no_gate, threshold=threshold, operating_point=sensitivity
-        )
+        detector = config.detector.load()
         console = Console(microphone, detector, as_json)
-        actions = [CommandAction(command, report=console.say)] if command else []
-        stack.enter_context(microphone)
-        console.start()
+        actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
         for action in actions:
             stack.callback(action.close)
+        stack.enter_context(microphone)
+        console.start()
         hear(microphone, detector, actions, console.show, console.after_block)
     return 0
 

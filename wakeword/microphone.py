@@ -7,10 +7,8 @@ away (unplugged, sound server restarted), the iteration goes on with empty block
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -19,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from wakeword import errors
+from wakeword import child, errors
 from wakeword.audio import SAMPLE_RATE, Int16, Resampler, to_float32, to_int16
 from wakeword.capture import BLOCK_S, HEADER, IDLE_S, Device, Order
 from wakeword.errors import MicrophoneError
@@ -183,11 +181,10 @@ class _Capture:
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "wakeword.capture", str(theirs.fileno()), order],
+                child.command("wakeword.capture", str(theirs.fileno()), order),
                 pass_fds=[theirs.fileno()],
-                # Imports what we import, and nothing from the folder that we happen to be in.
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-                cwd="/",
+                env=child.environment(),
+                cwd=child.CWD,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # ALSA writes about every device that it tries

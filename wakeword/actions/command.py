@@ -8,13 +8,27 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+from wakeword.actions.when import When
 from wakeword.decision import Detection
 from wakeword.errors import SpecError
 
 MAX_RUNNING = 4  # more at once than this are skipped: the device has other work
 CLOSING_S = 2.0  # at the end, so long is waited for the last command's exit status
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(When):
+    """``[[command]]`` of the configuration."""
+
+    run: tuple[str, ...]  # the program and its arguments
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.run or not self.run[0]:
+            raise ValueError("run is empty; expected a list, as in ['gpioset', '0', '17=1']")
 
 
 def words(command: str) -> tuple[str, ...]:
@@ -38,9 +52,17 @@ class CommandAction:
     program prints goes to standard error, for standard output belongs to the detections.
     """
 
-    def __init__(self, command: tuple[str, ...], report: Callable[[str], None]):
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        report: Callable[[str], None],
+        environment: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ):
         self.command = command
         self._report = report
+        self._environment = environment
+        self._cwd = cwd
         self.running: list[subprocess.Popen[bytes]] = []
         if shutil.which(command[0]) is None:
             report(f"command {command[0]!r} is not there (yet): not in PATH, or not executable")
@@ -52,7 +74,7 @@ class CommandAction:
             self._report(f"command {self.command[0]!r} skipped: {MAX_RUNNING} still running")
             return
         environment = {
-            **os.environ,
+            **(os.environ if self._environment is None else self._environment),
             "WAKEWORD_NAME": detection.name,
             "WAKEWORD_PHRASE": detection.phrase,
             "WAKEWORD_SCORE": f"{detection.score:.4f}",
@@ -62,6 +84,7 @@ class CommandAction:
             process = subprocess.Popen(
                 self.command,
                 env=environment,
+                cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
                 start_new_session=True,  # Ctrl-C is for the listener
