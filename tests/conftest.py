@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from wakeword.audio import SAMPLE_RATE, read_file
 from wakeword.demo import RECORDING
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +36,12 @@ def phrase_wav(tmp_path: Path, recording: np.ndarray, said: list[dict]) -> Path:
     audio = recording[round(first["start_s"] * SAMPLE_RATE) :][: 3 * SAMPLE_RATE]
     soundfile.write(tmp_path / "phrase.wav", audio, SAMPLE_RATE)
     return tmp_path / "phrase.wav"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real recordings; tests that need it are skipped where it is not."""
+    folder = Path(os.environ.get("WAKEWORD_DATA") or ROOT.parent / "shared" / "data")
+    if not (folder / "speech.csv").is_file():
+        pytest.skip("the shared data (WAKEWORD_DATA) are not here")
+    return folder

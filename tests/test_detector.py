@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES
+from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, stream_file
 from wakeword.bundle import Bundle
 from wakeword.decision import Detection
 from wakeword.detector import Detector
@@ -160,3 +162,15 @@ def test_a_model_s_reset_is_exact(recording):
     first = [model.step(x) for x in steps]
     model.reset()
     assert [model.step(x) for x in steps] == first and len(set(first)) > 1
+
+
+def test_no_real_talker_wakes_it_in_the_first_two_seconds(shared_data):
+    detector = Detector.load(NAME)
+    files = sorted((shared_data / "speech" / "test").glob("*.opus"))
+    woken = []
+    for path in files:
+        detector.reset()
+        audio = np.concatenate(list(itertools.islice(stream_file(path), 4)))
+        if detector.push(audio[: 2 * SAMPLE_RATE]):
+            woken.append(path.name)
+    assert len(files) > 300 and not woken
