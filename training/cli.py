@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from wakeword.bundle import Bundle
 
 
 @click.group()
@@ -28,10 +32,43 @@ def run(recipe: Path, out: Path | None, workers: int, as_json: bool) -> None:
     """Train a model by RECIPE (a .toml file) and write a run folder with its bundle."""
     _quiet_tensorflow()
     from training import pipeline
-    from wakeword.spec import to_table
 
     folder = out or Path("runs") / recipe.stem
     bundle = pipeline.run(recipe, folder, workers)
+    _show(bundle, as_json)
+    click.echo(f"bundle: {folder / bundle.name}.json", err=as_json)
+
+
+@train.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("bundle")
+@click.option(
+    "--gate/--no-gate", default=True, help="Whether the gate may keep the network asleep."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write every count to this JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
+def evaluate(recipe: Path, bundle: str, gate: bool, report: Path | None, as_json: bool) -> None:
+    """Measure BUNDLE on the test speakers of RECIPE, through the device's own detector."""
+    from training import trial
+    from training.config import read_recipe
+    from training.division import divide
+    from wakeword.bundle import Bundle
+    from wakeword.spec import write_atomic
+
+    plan = read_recipe(recipe)
+    division = divide(plan.data, plan.about.phrase, recipe.parent)
+    loaded = Bundle.load(bundle)
+    heard = trial.hear(loaded, division, plan.seed, gate)
+    measured, details = trial.judge(loaded, division, heard)
+    if report:
+        write_atomic(report, json.dumps(details, indent=1).encode())
+    _show(measured, as_json)
+
+
+def _show(bundle: Bundle, as_json: bool) -> None:
+    """Print the operating points with what was measured at them."""
+    from wakeword.spec import to_table
+
     points = bundle.extension.operating_points
     if as_json:
         click.echo(json.dumps([to_table(point) for point in points]))
@@ -43,7 +80,6 @@ def run(recipe: Path, out: Path | None, workers: int, as_json: bool) -> None:
                 f"  {m.what} {m.value:.3g} ({m.low:.3g} to {m.high:.3g}), "
                 f"{m.events} in {m.of:g}, {m.on}"
             )
-    click.echo(f"bundle: {folder / bundle.name}.json")
 
 
 def _quiet_tensorflow() -> None:

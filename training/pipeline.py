@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,31 +16,29 @@ from data_tools.clip import Clip
 from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
 from data_tools.sources import Sources
-from training import features, package
+from training import features, package, trial
 from training.batches import Sampler
 from training.calibrate import operating_points
 from training.division import Division, divide
-from training.evaluate import Heard, Outcome, TooShort, count, listen
+from training.evaluate import listen
 from training.fit import Weights, fit
 from training.material import Material
 from training.model import build
 from training.network import from_keras
 from training.quantize import parity
 from training.runs import Run
-from training.streams import Stream, plain, spoken
+from training.streams import Stream
 from training.validate import Validator
 from wakeword.audio import Float32
-from wakeword.bundle import Bundle, Measure
+from wakeword.bundle import Bundle
 from wakeword.errors import WakewordError
 from wakeword.frontend import dequantize
-from wakeword.spec import to_table, write_atomic
+from wakeword.spec import write_atomic
 
 if TYPE_CHECKING:
     import keras
 
 CALIBRATION_FRAMES = 60_000  # ten minutes: the ranges of the int8 network come from these
-SNRS_DB = (None, 10.0, 5.0)
-NEAR_MISSES, SPEECH = "near misses", "speech"
 
 
 def run(recipe_path: Path, folder: Path, workers: int = 1) -> Bundle:
@@ -141,26 +137,9 @@ def calibrate(job: Run, bundle: Bundle, division: Division, workers: int) -> Bun
 
 def evaluate(job: Run, bundle: Bundle, division: Division) -> Bundle:
     """Measure on test speakers through the device's detector; the bundle with the numbers in it."""
-    rng = np.random.default_rng(job.recipe.seed)
-    phrases, noise = division.tested("positive"), division.tested("background")
-    near, speech = division.test_near_misses(), division.test_speech()
-    heard: dict[str, list[Heard]] = {}
-    if phrases:
-        for snr_db in SNRS_DB if noise else SNRS_DB[:1]:
-            name = "clean" if snr_db is None else f"{snr_db:g} dB"
-            heard[name] = [listen(bundle, s) for s in spoken(phrases, noise, snr_db, rng)]
-    if near:
-        heard[NEAR_MISSES] = [listen(bundle, s) for s in spoken(near, (), None, rng)]
-    if speech:
-        heard[SPEECH] = [listen(bundle, s) for s in plain(speech)]
-    points, report = [], {}
-    for point in bundle.extension.operating_points:
-        outcomes = {name: count(bundle, h, point.threshold) for name, h in heard.items()}
-        measures = tuple(_measures(outcomes, phrases, speech))
-        points.append(replace(point, measures=measures))
-        report[point.name] = _report(point.threshold, measures, outcomes)
+    heard = trial.hear(bundle, division, job.recipe.seed)
+    bundle, report = trial.judge(bundle, division, heard)
     write_atomic(job.folder / "evaluation.json", json.dumps(report, indent=1).encode())
-    bundle = package.with_points(bundle, tuple(points))
     bundle.save(job.folder)
     return bundle
 
@@ -192,45 +171,6 @@ def _aside_streams(job: Run, sources: Sources) -> Iterator[Stream]:
             rng = np.random.default_rng((job.recipe.seed, copy, number))
             scene = render_stream(spec, sources, number, copy > 0, rng)
             yield Stream(f"{sources.pool.clips[number].id} {copy}", scene.audio)
-
-
-def _measures(
-    outcomes: dict[str, Outcome], phrases: list[Clip], speech: list[Clip]
-) -> Iterator[Measure]:
-    voices = f"{len({c.speaker for c in phrases})} synthetic voices never heard in training"
-    talkers = len({clip.speaker for clip in speech})
-    for name, outcome in outcomes.items():
-        if name == SPEECH:
-            with contextlib.suppress(TooShort):  # the counts still stand in evaluation.json
-                yield outcome.fa_per_hour(f"real speech of {talkers} test speakers")
-        elif name == NEAR_MISSES:
-            yield outcome.fired(f"other phrases by {voices}")
-        else:
-            yield outcome.frr(f"{voices}, {name}")
-
-
-def _report(
-    threshold: float, measures: tuple[Measure, ...], outcomes: dict[str, Outcome]
-) -> dict[str, object]:
-    return {
-        "threshold": threshold,
-        "measures": [to_table(m) for m in measures],
-        "streams": {
-            name: {
-                "hours": round(o.hours, 3),
-                "gate_open": round(o.open_hours / max(o.hours, 1e-9), 3),
-                "phrases": o.phrases,
-                "missed": len(o.missed),
-                "false": [[stream, round(t, 2)] for stream, t in o.false],
-                "latency_s": {q: o.latency_s(v) for q, v in (("p50", 0.5), ("p95", 0.95))}
-                if o.heard
-                else None,
-                "missed_of_speaker": {k: list(v) for k, v in o.by_speaker().items()},
-                "heard_texts": Counter(t.clip.transcript for t, _ in o.heard).most_common(40),
-            }
-            for name, o in outcomes.items()
-        },
-    }
 
 
 def _npz(weights: Weights) -> bytes:
