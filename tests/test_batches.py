@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from data_tools.labels import LabelSpec, frame_labels
-from training.batches import SILENCE, BatchSpec, Sampler
+from training.batches import SILENCE, BatchSpec, Sampler, warped_channels
 from training.material import Material
 from wakeword.frontend import dequantize
 
-SPEC = BatchSpec(size=64, frames=120, mask_share=0.0)
+SPEC = BatchSpec(size=64, frames=120, mask_share=0.0, tempo=(1.0, 1.0), formant=(1.0, 1.0))
 
 
 def material(n_scenes: int = 20, scene_frames: int = 200) -> Material:
@@ -90,3 +90,29 @@ def test_mined_false_accepts_come_back_in_the_batches() -> None:
 def test_a_window_that_is_no_multiple_of_the_stride_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 3"):
         Sampler(material(), replace(SPEC, frames=100), 3, seed=1)
+
+
+def test_slower_windows_keep_their_labels_in_step() -> None:
+    spec = replace(
+        SPEC, positive_share=1.0, near_miss_share=0.0, mined_share=0.0, cold_share=0.0,
+        tempo=(0.8, 0.8),
+    )  # fmt: skip
+    sampler = Sampler(material(), spec, 3, seed=1)
+    marked = sampler.material.frames.copy()
+    marked[:, 1] = np.where(sampler.material.labels == 1, 127, 0)
+    sampler.material = replace(sampler.material, frames=marked)
+    batch = sampler.batch(0)
+    yes = (batch.targets[:, :, 0] > 0.5) & (batch.weights > 0)
+    marks = batch.frames[:, 2::3, 1] == dequantize(np.array(127, np.int8))
+    assert yes.sum() > 500
+    assert marks[yes].all()
+    # 30 frames of yes become 37 at 0.8 of the tempo: 12 steps rather than 10.
+    assert yes.sum(axis=1).max() >= 12
+
+
+def test_formants_move_up_with_a_factor_above_one() -> None:
+    same, higher, lower = warped_channels(np.array([1.0, 1.15, 0.87], np.float32))
+    np.testing.assert_array_equal(same, np.arange(40))
+    assert (higher <= same).all()
+    assert (higher[5:35] < same[5:35]).any()
+    assert (lower >= same).all()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from data_tools.labels import IGNORED
 from training.material import Material, Numbers
 from wakeword.audio import Float32
-from wakeword.frontend import N_CHANNELS, Int8, dequantize
+from wakeword.frontend import N_CHANNELS, SETTINGS, Int8, dequantize
 
 SILENCE = -128  # the int8 value of an empty channel
 AFTER_FRAMES = 45  # of a window, kept for what follows the utterance: its label lies there
+LOWER_HZ, UPPER_HZ = float(SETTINGS["lower_hz"]), float(SETTINGS["upper_hz"])
 JUDGED_AFTER_FRAMES = 100  # no label is later after its phrase than this
 
 
@@ -28,11 +30,16 @@ class BatchSpec:
     cold_share: float = 0.3  # of all windows: those that begin with their scene, front end cold
     positive_weight: float = 1.0  # of a step labelled 1, against 1 for a step labelled 0
     label_smoothing: float = 0.01  # targets are this far from 0 and 1, so that logits stay finite
+    tempo: tuple[float, float] = (0.85, 1.18)  # windows are played this much faster or slower
+    formant: tuple[float, float] = (0.9, 1.12)  # and their channels moved to other frequencies
     mask_share: float = 0.3  # windows with a masked band and a masked stretch (SpecAugment)
     mask_channels: int = 6  # at most, of 40
     mask_frames: int = 12  # at most
 
     def __post_init__(self) -> None:
+        for low, high in (self.tempo, self.formant):
+            if not 0.5 <= low <= high <= 2:
+                raise ValueError("tempo and formant are [low, high] within 0.5 and 2")
         if not 0 <= self.positive_share + self.near_miss_share + self.mined_share <= 1:
             raise ValueError("positive_share, near_miss_share and mined_share sum to over 1")
 
@@ -85,7 +92,8 @@ class Sampler:
         if not n:
             return np.empty(0, np.int64)
         start, end = utterances[rng.integers(0, len(utterances), n)].T
-        context = np.maximum(self.spec.frames - (end - start) - AFTER_FRAMES, 1)
+        longest = self.spec.frames * self.spec.tempo[0]  # of a window that is played slower
+        context = np.maximum(longest - (end - start) - AFTER_FRAMES, 1)
         return start - (rng.random(n) * context).astype(np.int64)
 
     def _before(self, rng: np.random.Generator, n: int) -> Numbers:
@@ -106,10 +114,12 @@ class Sampler:
         cold = (rng.random(len(starts)) < spec.cold_share) & (starts - first < spec.frames // 2)
         starts = np.where(cold, first, starts)
 
-        index = starts[:, np.newaxis] + np.arange(spec.frames)
+        tempo = np.exp(rng.uniform(*np.log(spec.tempo), len(starts)))[:, np.newaxis]
+        index = starts[:, np.newaxis] + (np.arange(spec.frames) * tempo).astype(np.int64)
         beyond = index >= stop[:, np.newaxis]
         index = np.minimum(index, last_frame)
-        frames = material.frames[index]
+        channels = warped_channels(np.exp(rng.uniform(*np.log(spec.formant), len(starts))))
+        frames = material.frames[index[:, :, np.newaxis], channels[:, np.newaxis, :]]
         frames[beyond] = SILENCE
         labels = material.labels[index]
         cut_off = (labels == 1) & (self._began[index] < starts[:, np.newaxis])
@@ -136,3 +146,20 @@ class Sampler:
             begin = rng.integers(0, self.spec.frames - width + 1)
             frames[i, :, low : low + height] = SILENCE
             frames[i, begin : begin + width] = SILENCE
+
+
+def warped_channels(factors: Float32) -> Numbers:
+    """Which channel each of the 40 is taken from, (n, 40), for formants moved by each factor.
+
+    Vocal tract length perturbation (Jaitly and Hinton 2013) on the front end's mel channels.
+    """
+    mel = np.linspace(_mel(LOWER_HZ), _mel(UPPER_HZ), N_CHANNELS)
+    hz = 700 * (np.exp(mel / 1127) - 1)
+    source = _mel(hz / factors[:, np.newaxis])
+    place = (source - mel[0]) / (mel[1] - mel[0])
+    return np.clip(np.rint(place), 0, N_CHANNELS - 1).astype(np.int64)
+
+
+def _mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """O'Shaughnessy's formula, as in the TFLM front end."""
+    return 1127 * np.log1p(np.asarray(hz, np.float64) / 700)
