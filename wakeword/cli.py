@@ -22,6 +22,7 @@ COMMANDS = {
     "detect": ("wakeword.detect", "Find the phrase in audio files, or in raw PCM from a pipe."),
     "listen": ("wakeword.listen", "Listen at the microphone."),
     "devices": ("wakeword.listen", "List the microphones."),
+    "serve": ("wakeword.serve", "Detect for other programs, over the network (Wyoming)."),
     "info": ("wakeword.info", "Show what a bundle is, what it learned from, and its numbers."),
 }
 # What each noun needs besides the base install has the extra of the same name.
