@@ -39,8 +39,20 @@ class Session:
         """
         earlier = self.dataset.find_samples(samples_sha256(samples))
         if earlier and earlier.speaker == self.speaker and earlier.prompt == prompt.text:
-            return earlier
-        clip = Clip(
+            clip = earlier
+        else:
+            clip = self.dataset.add(samples, self._clip(prompt, report))
+        if instead_of and instead_of != clip.id:
+            self.delete([instead_of])
+        return clip
+
+    def delete(self, ids: list[str] | None = None) -> list[Clip]:
+        """Delete these takes of the speaker, or all of them; another's are never touched."""
+        own = [c.id for c in self.dataset.clips() if c.speaker == self.speaker]
+        return self.dataset.remove([i for i in own if ids is None or i in ids])
+
+    def _clip(self, prompt: Prompt, report: TakeReport) -> Clip:
+        return Clip(
             id=f"{prompt.kind}-{secrets.token_hex(6)}",
             path="",
             label=prompt.label,
@@ -56,15 +68,6 @@ class Session:
             speech_start_s=_rounded(report.speech_start_s),
             speech_end_s=_rounded(report.speech_end_s),
         )
-        clip = self.dataset.add(samples, clip)
-        if instead_of:
-            self.delete([instead_of])
-        return clip
-
-    def delete(self, ids: list[str] | None = None) -> list[Clip]:
-        """Delete these takes of the speaker, or all of them; another's are never touched."""
-        own = [c.id for c in self.dataset.clips() if c.speaker == self.speaker]
-        return self.dataset.remove([i for i in own if ids is None or i in ids])
 
 
 def judge(prompt: Prompt, samples: Int16) -> TakeReport:
