@@ -71,9 +71,11 @@ def check_clip(dataset: Dataset, clip: Clip) -> tuple[list[Finding], TakeReport 
         )
     found += _format_findings(dataset, clip)
     report = measure(clip, samples)
-    trimmed = clip.origin in ("tts", "corpus")
+    expected: tuple[str, ...] = NOT_OF_TRIMMED if clip.origin in ("tts", "corpus") else ()
+    if clip.prompt and not clip.transcript:
+        expected = ("cut_end",)  # free speech: the time was up
     for problem in report.problems:
-        if not (trimmed and problem.code in NOT_OF_TRIMMED):
+        if problem.code not in expected:
             severity = MEND if problem.severity == REDO else NOTE
             found.append(Finding(clip.id, severity, f"{problem.what}; {problem.cure}"))
     return found, report

@@ -10,7 +10,7 @@ COMMANDS = {
     "synth": ("data_tools.commands.synth", "Make clips with text-to-speech engines."),
     "confusables": ("data_tools.commands.confusables", "List near misses of a phrase."),
     "import": ("data_tools.commands.import_audio", "Take in folders, clips and long recordings."),
-    "web": ("data_tools.web.command", "Let friends record with their phones and laptops."),
+    "web": ("data_tools.commands.web", "Let friends record with their phones and laptops."),
     "check": ("data_tools.commands.check", "Check every clip and the manifest; say what to mend."),
     "stats": ("data_tools.commands.stats", "Count speakers, hours and groups; SNR and durations."),
     "split": (

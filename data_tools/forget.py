@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data_tools.clip import Clip
 from data_tools.dataset import Dataset
+from data_tools.web.speakers import Speakers
 
 
 @dataclass
@@ -44,6 +45,7 @@ def forget(dataset: Dataset, speaker: str, under: Iterable[Path], dry_run: bool)
         for folder in result.features:
             shutil.rmtree(folder)
         dataset.remove(ids)
+        Speakers(dataset.folder).forget(speaker)
     return result
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from data_tools.clip import Clip, Consent, Group, samples_sha256
 from data_tools.dataset import Dataset
 from data_tools.plan import Plan, Prompt, takes_by_prompt
-from data_tools.takes import TakeReport, check_take
+from data_tools.takes import PROBLEMS, TakeReport, check_take
 from wakeword.audio import Int16
 
 LICENCE = "consent of the speaker, text {version}"
 SHORTEST_S = 0.25  # of speech
+ROOM_TONE_SNR_DB = 15.0  # what stands out of the room by more is somebody speaking
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,26 @@ class Session:
 
 def judge(prompt: Prompt, samples: Int16) -> TakeReport:
     """Is (n,) int16 at 16 kHz a good take of the prompt?"""
-    return check_take(samples, (SHORTEST_S, prompt.max_s), speech=prompt.kind != "room_tone")
+    if prompt.kind == "room_tone":
+        report = check_take(samples, speech=False)
+        return _with(report, "not_quiet") if _is_spoken_in(samples) else report
+    report = check_take(samples, (SHORTEST_S, prompt.max_s))
+    if prompt.kind == "free_speech":
+        # Whoever has more to say than there is time for has done nothing wrong.
+        problems = tuple(p for p in report.problems if p.code != "cut_end")
+        report = replace(report, problems=problems)
+    return report
+
+
+def _with(report: TakeReport, code: str) -> TakeReport:
+    return replace(report, problems=(PROBLEMS[code], *report.problems))
+
+
+def _is_spoken_in(samples: Int16) -> bool:
+    """Whether a voice stands out of the room's sound; a steady noise is no voice."""
+    report = check_take(samples)
+    snr_db = report.snr_db
+    return snr_db is not None and snr_db > ROOM_TONE_SNR_DB
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -35,6 +35,7 @@ _PROBLEMS = (
     Problem("cut_end", REDO, "the end is cut off", "stay silent for a moment after speaking"),
     Problem("too_short", REDO, "too short to be the text", "say the whole text"),
     Problem("too_long", REDO, "much longer than the text", "say the text once, without a pause"),
+    Problem("not_quiet", REDO, "somebody spoke", "let nobody speak while the room is recorded"),
     Problem("noisy", NOTE, "loud background noise", "turn the noise off if it is not meant"),
     Problem("hum", NOTE, "mains hum", "unplug the charger or move the cable away"),
     Problem(

@@ -78,3 +78,29 @@ def test_nobody_deletes_or_replaces_the_takes_of_another(session):
     assert session.dataset.clips() == [mine, theirs]
     bob.delete()
     assert session.dataset.clips() == [mine]
+
+
+@pytest.fixture(scope="module")
+def spoken(recording, said):
+    """The demo's first phrase at a healthy level with a quiet room around it, (n,) int16."""
+    first = next(s for s in said if s["wake"])
+    speech = recording[int(first["start_s"] * SAMPLE_RATE) : int(first["end_s"] * SAMPLE_RATE)]
+    speech = speech * (10_000 / np.abs(speech).max())
+    room = np.random.default_rng(0).standard_normal(len(speech) + 2 * SAMPLE_RATE) * 8
+    room[SAMPLE_RATE:][: len(speech)] += speech
+    return room.astype(np.int16)
+
+
+def test_a_room_tone_in_which_somebody_speaks_is_recorded_again(session, spoken):
+    tone = session.plan.prompts[0]
+    assert {p.code for p in judge(tone, spoken).problems} == {"not_quiet"}
+    assert judge(tone, spoken[:SAMPLE_RATE]).good
+    hiss = np.random.default_rng(1).standard_normal(5 * SAMPLE_RATE) * 500
+    assert judge(tone, hiss.astype(np.int16)).good
+
+
+def test_talking_until_the_time_is_up_is_no_fault_of_free_speech_alone(session, spoken):
+    cut = spoken[: int(1.5 * SAMPLE_RATE)]
+    phrase, free = session.plan.prompts[1], session.plan.prompts[-1]
+    assert "cut_end" in {p.code for p in judge(phrase, cut).problems}
+    assert judge(free, cut).good

@@ -2,7 +2,7 @@
 
 ::
 
-    command.py       the command: options, socket, start and stop
+    server.py        socket, certificate and invitation; start and stop
     certificate.py   a self-signed certificate, made at start
     invitation.py    address, token and QR code
     app.py           the addresses that the page calls (Starlette)

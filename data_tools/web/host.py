@@ -21,7 +21,9 @@ def show_invitation(invitation: Invitation, fingerprint: str, dataset: Dataset) 
     """The code to scan, the address to type, and what to do about the browser's warning."""
     phrases = ", ".join(f'"{p}"' for p in dataset.info.phrases)
     click.echo(f"Recording {phrases} into {dataset.folder}\n")
-    click.echo(invitation.qr_code())
+    # Its own colours, so that it is dark on light in every terminal, as cameras expect.
+    for row in invitation.qr_code().splitlines():
+        click.secho(row, fg="bright_white", bg="black")
     click.secho(f"  {invitation.url}\n", bold=True)
     click.echo(
         "Scan the code with a phone on the same network, or open the address on a laptop.\n"

@@ -2,6 +2,7 @@
 
 The secret itself lies only in the speaker's browser. The register is a file in the dataset, so
 that a speaker who comes back tomorrow, or after the host has started again, goes on as the same.
+`wakeword data forget` strikes speakers out of it, too, also while the page is being served.
 """
 
 from __future__ import annotations
@@ -38,25 +39,24 @@ class _Register:
 
 
 class Speakers:
-    """The register of one dataset. One program writes it at a time: see command.py."""
+    """The register of one dataset. One program writes it at a time: see server.py."""
 
     def __init__(self, folder: Path):
         self.path = folder / FILE_NAME
         self._by_hash: dict[str, Speaker] = {}
-        if self.path.exists():
-            register = parse(_Register, read_json(self.path), str(self.path))
-            self._by_hash = {s.secret_sha256: s for s in register.speakers}
+        self._seen: tuple[int, int] | None = None  # inode and time of the file that was read
+        self._read()
 
     def __len__(self) -> int:
-        return len(self._by_hash)
+        return len(self._read())
 
     def of(self, secret: str | None) -> Speaker | None:
         """The speaker whose secret this is."""
-        return self._by_hash.get(_hash(secret)) if secret else None
+        return self._read().get(_hash(secret)) if secret else None
 
     def knows(self, speaker: Speaker) -> bool:
         """Whether the speaker is still entered, under the same secret."""
-        return speaker.secret_sha256 in self._by_hash
+        return speaker.secret_sha256 in self._read()
 
     def join(
         self, name: str, consent: Consent, group: Group, taken: Iterable[str]
@@ -66,7 +66,7 @@ class Speakers:
         A name that somebody has, here or among ``taken``, gets a number: another person with the
         same name is another speaker.
         """
-        name = unused_name(name, {*taken, *(s.name for s in self._by_hash.values())})
+        name = unused_name(name, {*taken, *(s.name for s in self._read().values())})
         secret = secrets.token_urlsafe(24)
         speaker = Speaker(name, _hash(secret), consent, group)
         self._put(speaker)
@@ -80,15 +80,29 @@ class Speakers:
 
     def forget(self, name: str) -> None:
         """Strike a speaker out; the secret opens nothing any more."""
-        self._by_hash = {h: s for h, s in self._by_hash.items() if s.name != name}
-        self._write()
+        kept = {h: s for h, s in self._read().items() if s.name != name}
+        if len(kept) < len(self._by_hash):
+            self._write(kept)
 
     def _put(self, speaker: Speaker) -> None:
-        self._by_hash[speaker.secret_sha256] = speaker
-        self._write()
+        self._write({**self._read(), speaker.secret_sha256: speaker})
 
-    def _write(self) -> None:
-        table = to_table(_Register(tuple(self._by_hash.values())))
+    def _read(self) -> dict[str, Speaker]:
+        """By secret's hash; read again when another program has put a new file in its place."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            self._by_hash, self._seen = {}, None
+            return self._by_hash
+        seen = (status.st_ino, status.st_mtime_ns)
+        if seen != self._seen:
+            register = parse(_Register, read_json(self.path), str(self.path))
+            self._by_hash = {s.secret_sha256: s for s in register.speakers}
+            self._seen = seen
+        return self._by_hash
+
+    def _write(self, by_hash: dict[str, Speaker]) -> None:
+        table = to_table(_Register(tuple(by_hash.values())))
         write_atomic(self.path, json.dumps(table, ensure_ascii=False, indent=1).encode())
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from data_tools.clip import Clip, Group
 from data_tools.consent import agree, consent_text
 from data_tools.dataset import Dataset
+from data_tools.forget import forget
 from data_tools.plan import Plan
 from data_tools.session import Session, judge
 from data_tools.takes import Problem, TakeReport
@@ -167,11 +168,14 @@ class Studio:
         return progress
 
     def erase(self, speaker: Speaker) -> int:
-        """Everything of the speaker: audio, lines, name and secret. How many takes there were."""
+        """Delete audio, lines, name and secret, and features that lie in the dataset's folder.
+
+        How many takes there were.
+        """
         with self._lock:
-            gone = len(self._session(speaker).delete())
-            self.speakers.forget(speaker.name)
-        self._tell(Event("erased", speaker.name, f"all {gone} takes", of=len(self.plan.prompts)))
+            gone = len(forget(self.dataset, speaker.name, [self.dataset.folder], False).clips)
+        detail = f"all {gone} takes; features made from them elsewhere: build them again"
+        self._tell(Event("erased", speaker.name, detail, of=len(self.plan.prompts)))
         return gone
 
     def _session(self, speaker: Speaker) -> Session:
