@@ -38,11 +38,9 @@ class Session:
         ``instead_of`` is the id of the speaker's earlier take that this one replaces: it goes
         after the new one is safe. The same samples again are the same take.
         """
-        earlier = self.dataset.find_samples(samples_sha256(samples))
-        if earlier and earlier.speaker == self.speaker and earlier.prompt == prompt.text:
-            clip = earlier
-        else:
-            clip = self.dataset.add(samples, self._clip(prompt, report))
+        same = (self.speaker, prompt.text, samples_sha256(samples))
+        earlier = (c for c in self.dataset.clips() if (c.speaker, c.prompt, c.sha256) == same)
+        clip = next(earlier, None) or self.dataset.add(samples, self._clip(prompt, report))
         if instead_of and instead_of != clip.id:
             self.delete([instead_of])
         return clip

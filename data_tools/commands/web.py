@@ -33,8 +33,16 @@ def command(
     through the prompts. Ctrl-C ends it.
     """
     from data_tools.dataset import Dataset
-    from data_tools.web import host as terminal
-    from data_tools.web.server import Server
+    from wakeword.errors import WakewordError
+
+    try:
+        from data_tools.web import host as terminal
+        from data_tools.web.server import Server
+    except ModuleNotFoundError as error:
+        raise WakewordError(
+            f"`wakeword data web` needs the package {error.name!r}; "
+            "install it with: pip install 'wakeword[web]'"
+        ) from None
 
     if phrase is None and plan is None and not (dataset / "dataset.toml").exists():
         raise click.UsageError(f'{dataset}: a new dataset; give its phrase with --phrase "..."')

@@ -1,4 +1,4 @@
-"""A self-signed certificate for this machine's addresses; browsers open a microphone on HTTPS only."""
+"""A self-signed certificate for this machine: browsers open a microphone on HTTPS only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Certificate:
     fingerprint: str  # SHA-256 of the certificate, as browsers show it: AB:CD:...
 
     def server_context(self) -> ssl.SSLContext:
-        """TLS for a server. The key lies on disk for the moment of loading, readable by us alone."""
+        """TLS for a server. The key lies in a private file for the moment of loading."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile() as file:
             Path(file.name).write_bytes(self.key_pem + self.certificate_pem)
@@ -35,9 +35,10 @@ def make_certificate(addresses: Iterable[str]) -> Certificate:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "wakeword recording page")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wakeword recording page")])
     now = datetime.now(timezone.utc)
     certificate = (
         x509.CertificateBuilder()
@@ -51,9 +52,7 @@ def make_certificate(addresses: Iterable[str]) -> Certificate:
             x509.SubjectAlternativeName([_general_name(a) for a in addresses]), critical=False
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-        )
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
     return Certificate(

@@ -127,7 +127,7 @@ class Studio:
         if mine >= len(self.plan.prompts) + SPARE_TAKES:
             raise RefusedError(429, "too_many", f"{mine} takes are kept already; delete some first")
         if shutil.disk_usage(self.dataset.folder).free < MIN_FREE_BYTES:
-            raise RefusedError(507, "disk_full", "the host's disk is full; please tell the host")
+            raise _disk_refusal("disk nearly full")
 
     def take(
         self, speaker: Speaker, number: int, body: bytes, instead_of: str | None, anyway: bool
@@ -143,7 +143,10 @@ class Studio:
                 # The speaker may have had everything deleted while this was on its way.
                 if not self.speakers.knows(speaker):
                     raise RefusedError(403, "not_joined", "this speaker's recordings were deleted")
-                self._session(speaker).keep(prompt, samples, report, instead_of)
+                try:
+                    self._session(speaker).keep(prompt, samples, report, instead_of)
+                except OSError as error:
+                    raise _disk_refusal(error.strerror) from None
             progress = self._progress(speaker)
         detail = f'"{prompt.text}"' if prompt.kind != "room_tone" else "room tone"
         self._tell_progress("kept" if kept else "not kept", speaker, f"{detail} {_judged(report)}")
@@ -235,6 +238,10 @@ def _group(answers: object) -> Group:
             422, "answers", f"distance_m = {group.distance_m:g}; expected 0 to {FARTHEST_M:g}"
         )
     return group
+
+
+def _disk_refusal(reason: str) -> RefusedError:
+    return RefusedError(507, "disk_full", f"the host cannot save it ({reason}); tell the host")
 
 
 def _recording(clip: Clip) -> dict[str, Any]:

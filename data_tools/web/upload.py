@@ -84,16 +84,12 @@ def decode(body: bytes, longest_s: float) -> Int16:
             samples = sound.read(dtype="float32", always_2d=True)
             rate_hz = sound.samplerate
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise RefusedError(
-            415, "not_wav", f"a WAV file that does not decode: {error}"
-        ) from None
+        raise RefusedError(415, "not_wav", f"a WAV file that does not decode: {error}") from None
     if not np.isfinite(samples).all():
         raise RefusedError(422, "no_numbers", "samples that are no numbers (NaN or infinite)")
     peak = float(np.abs(samples).max(initial=0.0))
     if peak > LOUDEST:
-        raise RefusedError(
-            422, "out_of_range", f"samples up to {peak:.3g}; expected -1 to 1"
-        )
+        raise RefusedError(422, "out_of_range", f"samples up to {peak:.3g}; expected -1 to 1")
     mono = np.ascontiguousarray(samples.mean(axis=1), np.float32)
     return to_int16(Resampler(rate_hz).push(mono, last=True))
 
