@@ -1,0 +1,268 @@
+#include "ww_frontend.h"
+
+#include <string.h>
+
+#include "ww_frontend_tables.h"
+
+#define FFT_POINTS (WW_FFT_SIZE / 2) /* the real FFT is a complex one of half the size */
+
+static int bit_length(uint32_t x)
+{
+    int bits = 0;
+    for (; x != 0; x >>= 1) {
+        bits++;
+    }
+    return bits;
+}
+
+/* ---- FFT. All roundings and wrap-arounds as in KISS FFT with FIXED_POINT=16. ---- */
+
+typedef struct {
+    int16_t re, im;
+} complex16;
+
+static int16_t round_q15(int32_t x)
+{
+    return (int16_t)((x + (1 << 14)) >> 15);
+}
+
+static complex16 multiply(complex16 a, const int16_t *factor)
+{
+    complex16 product;
+    product.re = round_q15(a.re * factor[0] - a.im * factor[1]);
+    product.im = round_q15(a.re * factor[1] + a.im * factor[0]);
+    return product;
+}
+
+static complex16 add(complex16 a, complex16 b)
+{
+    complex16 sum = {(int16_t)(a.re + b.re), (int16_t)(a.im + b.im)};
+    return sum;
+}
+
+static complex16 subtract(complex16 a, complex16 b)
+{
+    complex16 difference = {(int16_t)(a.re - b.re), (int16_t)(a.im - b.im)};
+    return difference;
+}
+
+static complex16 divide(complex16 a, int divisor)
+{
+    const int32_t factor = 32767 / divisor;
+    complex16 quotient = {round_q15(a.re * factor), round_q15(a.im * factor)};
+    return quotient;
+}
+
+/* Sample k of a radix-4 decimation in time starts at the place whose base-4 digits are reversed. */
+static int reversed_digits(int k)
+{
+    return (k & 3) << 6 | (k & 12) << 2 | (k & 48) >> 2 | k >> 6;
+}
+
+static void fft_complex(complex16 x[FFT_POINTS])
+{
+    for (int quarter = 1; quarter < FFT_POINTS; quarter *= 4) {
+        const int stride = FFT_POINTS / 4 / quarter; /* between twiddle factors */
+        for (int k = 0; k < quarter; k++) {
+            const int16_t *factor1 = ww_twiddles + 2 * (k * stride);
+            const int16_t *factor2 = ww_twiddles + 2 * (2 * k * stride);
+            const int16_t *factor3 = ww_twiddles + 2 * (3 * k * stride);
+            for (complex16 *p = x + k; p < x + FFT_POINTS; p += 4 * quarter) {
+                const complex16 a = divide(p[0], 4);
+                const complex16 b = multiply(divide(p[quarter], 4), factor1);
+                const complex16 c = multiply(divide(p[2 * quarter], 4), factor2);
+                const complex16 d = multiply(divide(p[3 * quarter], 4), factor3);
+                const complex16 even = add(a, c), odd = add(b, d);
+                const complex16 even_difference = subtract(a, c), turn = subtract(b, d);
+                const complex16 turned = {turn.im, (int16_t)-turn.re}; /* by -i */
+                p[0] = add(even, odd);
+                p[quarter] = add(even_difference, turned);
+                p[2 * quarter] = subtract(even, odd);
+                p[3 * quarter] = subtract(even_difference, turned);
+            }
+        }
+    }
+}
+
+/* The spectrum of 512 real samples from that of 256 complex ones made of their pairs; bins 0 and
+ * 256 are left out, the filter bank does not use them. */
+static void split_real(complex16 x[FFT_POINTS])
+{
+    for (int k = 1; k <= FFT_POINTS / 2; k++) {
+        const complex16 mirrored = {x[FFT_POINTS - k].re, (int16_t)-x[FFT_POINTS - k].im};
+        const complex16 a = divide(x[k], 2), b = divide(mirrored, 2);
+        const complex16 sum = add(a, b);
+        const complex16 turned = multiply(subtract(a, b), ww_real_twiddles + 2 * (k - 1));
+        x[k].re = (int16_t)((sum.re + turned.re) >> 1);
+        x[k].im = (int16_t)((sum.im + turned.im) >> 1);
+        x[FFT_POINTS - k].re = (int16_t)((sum.re - turned.re) >> 1);
+        x[FFT_POINTS - k].im = (int16_t)((turned.im - sum.im) >> 1);
+    }
+}
+
+/* ---- Window to filter bank ---- */
+
+/* Windows the audio into `x` as pairs in FFT order, shifted up as far as it fits; returns the
+ * shift. */
+static int window_audio(const int16_t audio[WW_WINDOW_SAMPLES], complex16 x[FFT_POINTS])
+{
+    int32_t loudest = 0;
+    for (int i = 0; i < WW_WINDOW_SAMPLES; i++) {
+        const int32_t value = (audio[i] * ww_window[i]) >> WW_WINDOW_BITS;
+        const int32_t size = value < 0 ? -value : value;
+        if (size > loudest && size <= INT16_MAX) { /* the library's |-32768| wraps: not loudest */
+            loudest = size;
+        }
+    }
+    const int shift = 15 - bit_length((uint32_t)loudest);
+    for (int k = 0; k < FFT_POINTS; k++) {
+        complex16 pair = {0, 0};
+        if (2 * k < WW_WINDOW_SAMPLES) {
+            const int32_t even = (audio[2 * k] * ww_window[2 * k]) >> WW_WINDOW_BITS;
+            const int32_t odd = (audio[2 * k + 1] * ww_window[2 * k + 1]) >> WW_WINDOW_BITS;
+            pair.re = (int16_t)(uint16_t)((uint32_t)even << shift);
+            pair.im = (int16_t)(uint16_t)((uint32_t)odd << shift);
+        }
+        x[reversed_digits(k)] = pair;
+    }
+    return shift;
+}
+
+/* The integer square root, rounded; like the library, not beyond 16 bits for a 32-bit x. */
+static uint32_t root(uint64_t x)
+{
+    const uint32_t largest = x >> 32 == 0 ? UINT16_MAX : UINT32_MAX;
+    uint64_t result = 0, bit = (uint64_t)1 << (x >> 32 == 0 ? 30 : 62);
+    while (bit > x) {
+        bit >>= 2;
+    }
+    for (; bit != 0; bit >>= 2) {
+        if (x >= result + bit) {
+            x -= result + bit;
+            result = (result >> 1) + bit;
+        } else {
+            result >>= 1;
+        }
+    }
+    return (uint32_t)result + (x > result && result != largest);
+}
+
+static void filterbank(const complex16 *spectrum, int shift, uint32_t signal[WW_CHANNELS])
+{
+    uint64_t rising = 0, falling = 0;
+    int i = 0;
+    for (int channel = 0; channel <= WW_CHANNELS; channel++) {
+        for (const int end = i + ww_filter_widths[channel]; i < end; i++) {
+            const complex16 bin = spectrum[WW_FILTER_FIRST_BIN + i];
+            const uint32_t energy = (uint32_t)(bin.re * bin.re) + (uint32_t)(bin.im * bin.im);
+            rising += (uint64_t)energy * (uint16_t)ww_filter_weights[i];
+            falling += (uint64_t)energy * (uint16_t)ww_filter_unweights[i];
+        }
+        if (channel > 0) {
+            signal[channel - 1] = root(rising) >> shift;
+        }
+        rising = falling;
+        falling = 0;
+    }
+}
+
+/* ---- Per channel: noise reduction, gain (PCAN), log ---- */
+
+static uint32_t reduce_noise(uint32_t signal, uint32_t *noise, uint32_t smoothing)
+{
+    const uint32_t scaled = signal << WW_NOISE_SHIFT;
+    const uint32_t estimate =
+        (uint32_t)(((uint64_t)scaled * smoothing +
+                    (uint64_t)*noise * ((1U << WW_NOISE_BITS) - smoothing)) >> WW_NOISE_BITS);
+    *noise = estimate;
+    const uint32_t rest = estimate > scaled ? 0 : (scaled - estimate) >> WW_NOISE_SHIFT;
+    const uint32_t floor = (uint32_t)(((uint64_t)signal * WW_NOISE_FLOOR) >> WW_NOISE_BITS);
+    return rest > floor ? rest : floor;
+}
+
+/* A curve that falls over 32 octaves: each octave of the table is a parabola. */
+static uint32_t gain_for(uint32_t noise)
+{
+    if (noise <= 2) {
+        return (uint32_t)ww_gain_table[noise];
+    }
+    const int octave = bit_length(noise);
+    const int16_t *part = ww_gain_table + 4 * octave - 6;
+    const int32_t place =
+        (int32_t)((octave < 11 ? noise << (11 - octave) : noise >> (octave - 11)) & 0x3FF);
+    const int32_t slope = ((part[2] * place) >> 5) + part[1] * 32;
+    const int32_t rise = (slope * place + (1 << 14)) >> 15;
+    return (uint32_t)(int32_t)(int16_t)(rise + part[0]);
+}
+
+static uint32_t control_gain(uint32_t signal, uint32_t noise)
+{
+    const uint32_t ratio = (uint32_t)(((uint64_t)signal * gain_for(noise)) >> WW_SNR_SHIFT);
+    if (ratio < 2U << WW_SNR_BITS) {
+        return (ratio * ratio) >> (2 + 2 * WW_SNR_BITS - 6);
+    }
+    return (ratio >> (WW_SNR_BITS - 6)) - (1U << 6);
+}
+
+static uint16_t scaled_log(uint32_t x)
+{
+    if (x <= 1) {
+        return 0;
+    }
+    const int octave = bit_length(x) - 1;
+    const uint32_t over = x - (1U << octave);
+    const uint32_t fraction = octave < 16 ? over << (16 - octave) : over >> (octave - 16);
+    const uint32_t segment = fraction / (65536 / WW_LOG_SEGMENTS);
+    const int32_t start = ww_log_table[segment], end = ww_log_table[segment + 1];
+    const int32_t place = (int32_t)(fraction % (65536 / WW_LOG_SEGMENTS));
+    const int32_t bend = start + (((end - start) * place) >> 16);
+    const uint32_t log2_q16 = ((uint32_t)octave << 16) + fraction + (uint32_t)bend;
+    const uint32_t loge_q16 = (uint32_t)(((uint64_t)WW_LOGE_2 * log2_q16 + 32768) >> 16);
+    const uint32_t scaled = ((loge_q16 << WW_LOG_SHIFT) + 32768) >> 16;
+    return (uint16_t)(scaled < UINT16_MAX ? scaled : UINT16_MAX);
+}
+
+/* ---- The whole ---- */
+
+static void compute_frame(ww_frontend *frontend, complex16 x[FFT_POINTS],
+                          uint16_t frame[WW_CHANNELS])
+{
+    uint32_t signal[WW_CHANNELS];
+    const int shift = window_audio(frontend->audio, x);
+    fft_complex(x);
+    split_real(x);
+    filterbank(x, shift, signal);
+    for (int i = 0; i < WW_CHANNELS; i++) {
+        const uint32_t smoothing = i % 2 == 0 ? WW_NOISE_EVEN : WW_NOISE_ODD;
+        const uint32_t clean = reduce_noise(signal[i], &frontend->noise[i], smoothing);
+        frame[i] = scaled_log(control_gain(clean, frontend->noise[i]) << WW_CORRECTION_BITS);
+    }
+}
+
+void ww_frontend_reset(ww_frontend *frontend)
+{
+    memset(frontend, 0, sizeof *frontend);
+}
+
+size_t ww_frontend_push(ww_frontend *frontend, const int16_t *samples, size_t count,
+                        int16_t scratch[WW_FFT_SIZE], uint16_t frame[WW_CHANNELS], int *ready)
+{
+    const size_t room = (size_t)(WW_WINDOW_SAMPLES - frontend->held);
+    const size_t taken = count < room ? count : room;
+    memcpy(frontend->audio + frontend->held, samples, taken * sizeof *samples);
+    frontend->held = (uint16_t)(frontend->held + taken);
+    *ready = frontend->held == WW_WINDOW_SAMPLES;
+    if (*ready) {
+        compute_frame(frontend, (complex16 *)scratch, frame);
+        frontend->held = WW_WINDOW_SAMPLES - WW_HOP_SAMPLES;
+        memmove(frontend->audio, frontend->audio + WW_HOP_SAMPLES,
+                frontend->held * sizeof *frontend->audio);
+    }
+    return taken;
+}
+
+int8_t ww_quantize_channel(uint16_t raw)
+{
+    const int32_t value = (raw * 256 + 333) / 666 - 128;
+    return (int8_t)(value < 127 ? value : 127);
+}
