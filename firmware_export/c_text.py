@@ -16,11 +16,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 _TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t"}
 _TYPES |= {"uint16": "uint16_t", "uint32": "uint32_t"}
-_KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if "
-    "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while".split()
-)
+_KEYWORDS = frozenset((
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
+    "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict",
+    "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union",
+    "unsigned", "void", "volatile", "while",
+))  # fmt: skip
 
 
 def array(name: str, values: npt.NDArray[Any], static: bool = False) -> str:
@@ -69,3 +70,9 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 def defines(values: Mapping[str, int | str]) -> str:
     """``#define`` lines."""
     return "\n".join(f"#define {name} {value}" for name, value in values.items())
+
+
+def string(text: str) -> str:
+    """A C string literal, UTF-8, whatever is in it."""
+    safe = set(range(32, 127)) - set(b'"\\?')
+    return '"' + "".join(chr(b) if b in safe else f"\\{b:03o}" for b in text.encode()) + '"'

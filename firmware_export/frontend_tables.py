@@ -21,6 +21,7 @@ FILTER_BITS = 12
 NOISE_BITS = 14
 SNR_BITS = 12
 LOG_SEGMENTS = 128
+LOGE_2 = 45426  # ln 2, Q16
 
 Int16 = npt.NDArray[np.int16]
 Float32 = npt.NDArray[np.float32]

@@ -1,0 +1,385 @@
+"""A graph as a short program.
+
+Three rules make it short. Whatever only moves bytes (RESHAPE, STRIDED_SLICE, SPLIT_V,
+CONCATENATION, PACK, PAD, READ_VARIABLE, ASSIGN_VARIABLE) becomes copies of blocks, or nothing at
+all where a view will do. Every function of one int8 (LOGISTIC, QUANTIZE, ADD and MUL with a
+constant) becomes a table of 256 bytes, and a chain of them one table. The input's zero point is
+folded into the bias of a product.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_export import fixed_point
+from firmware_export.errors import ExportError
+from firmware_export.fixed_point import ALL_INT8, AddScales, MulScales
+from firmware_export.graph import Graph, Op, Tensor
+from firmware_export.moves import MOVES, IndexMap, constant, index_maps, runs
+from firmware_export.program import (
+    Copy,
+    Elementwise,
+    Fill,
+    Pool,
+    Product,
+    Program,
+    Ref,
+    Scaling,
+    Step,
+    Table,
+    aligned,
+    place,
+)
+
+Array = npt.NDArray[Any]
+
+
+def compile_graph(graph: Graph, name: str) -> Program:
+    """Lower a checked graph. Raises ExportError naming ``name`` for what no step can do."""
+    try:
+        first = _Lowering(graph, set())
+        # A variable that is overwritten before the last look at its old value is copied when read.
+        lowering = first if not first.late_reads else _Lowering(graph, first.late_reads)
+        return lowering.program()
+    except ExportError as error:
+        raise ExportError(f"{name}: {error}") from None
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, copied_reads: set[str]):
+        self.graph = graph
+        self.copied_reads = copied_reads
+        self.steps: list[Step] = []
+        self.refs: dict[int, Ref] = {}
+        self.pending: dict[int, tuple[int, Array]] = {}  # a table not run yet: (source, table)
+        self.sizes: dict[str, int] = {}  # of arena bases
+        self.constants: dict[str, Array] = {}
+        self.late_reads: set[str] = set()
+        self.assigned_at: dict[str, int] = {}
+        self.macs: list[tuple[str, int]] = []
+        self.readers: dict[int, list[Op]] = {}
+        for op in graph.ops:
+            for tensor in op.inputs:
+                self.readers.setdefault(tensor, []).append(op)
+        given = [graph.tensors[i] for i in graph.inputs]
+        shape = given[0].shape if len(given) == 1 else ()
+        if len(shape) != 3 or shape[0] != 1 or shape[2] != 40 or given[0].dtype != "int8":
+            raise ExportError(f"takes {[(t.dtype, t.shape) for t in given]}; "
+                              "expected one int8 input [1, stride, 40]")  # fmt: skip
+        self.stride = shape[1]
+        self.refs[graph.inputs[0]] = Ref("frames")
+        self.state, at = {}, 0
+        for variable, start in graph.variables.items():
+            self.state[variable] = at
+            at += aligned(start.size)
+        self.state_bytes = at
+        self.out: list[tuple[int, Tensor]] = []
+        self.out_bytes = 0
+        for tensor in (graph.tensors[i] for i in graph.outputs):
+            self.out.append((self.out_bytes, tensor))
+            self.out_bytes += tensor.size
+        for number, op in enumerate(graph.ops):
+            self.number = number
+            self._lower(op)
+        for offset, tensor in self.out:
+            if self.refs[tensor.index] != Ref("out", offset):
+                self.steps.append(Copy(Ref("out", offset), self._ref(tensor.index), tensor.size))
+
+    def program(self) -> Program:
+        arena, arena_bytes = place(self.steps, self.sizes)
+        graph = self.graph
+        return Program(
+            self.steps, arena, arena_bytes, self.state, graph.variables, self.state_bytes,
+            self.constants, self.out, self.out_bytes, self.stride, self.macs,
+        )  # fmt: skip
+
+    def _lower(self, op: Op) -> None:
+        if op.name in ("CALL_ONCE", "VAR_HANDLE"):
+            return
+        if op.name == "READ_VARIABLE":
+            self._read(op)
+        elif op.name == "ASSIGN_VARIABLE":
+            variable = self.graph.variable(op)
+            source = self._tensor(op.inputs[1])
+            self.steps.append(Copy(Ref(f"state:{variable}"), self._ref(source.index), source.size))
+            self.assigned_at[variable] = self.number
+        elif op.name in MOVES:
+            for out, index_map in zip(op.outputs, index_maps(op, self.graph), strict=True):
+                self._move(out, index_map)
+        elif op.name == "PAD":
+            self._pad(op)
+        elif self._unary(op) is not None:
+            self._table(op)
+        elif op.name in ("ADD", "MUL"):
+            self._elementwise(op)
+        elif op.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            self._product(op)
+        elif op.name in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+            self._pool(op)
+        else:
+            raise ExportError(f"this version writes no C for {op.name}")
+
+    # ---- where values lie ----
+
+    def _tensor(self, index: int) -> Tensor:
+        return self.graph.tensors[index]
+
+    def _ref(self, index: int) -> Ref:
+        """Where a tensor that is about to be read lies."""
+        tensor = self._tensor(index)
+        if tensor.data is not None:
+            self.constants[f"const:{index}"] = tensor.data
+            return Ref(f"const:{index}")
+        ref = self.refs[index]
+        variable = ref.base.removeprefix("state:")
+        if ref.base.startswith("state:") and self.assigned_at.get(variable, -1) >= 0:
+            self.late_reads.add(variable)
+        return ref
+
+    def _result(self, index: int) -> Ref:
+        """Where a tensor that is about to be written goes."""
+        for offset, tensor in self.out:
+            if tensor.index == index:
+                self.refs[index] = Ref("out", offset)
+                return self.refs[index]
+        self.refs[index] = self._scratch(str(index), self._tensor(index).size)
+        return self.refs[index]
+
+    def _scratch(self, name: str, size: int) -> Ref:
+        self.sizes[f"arena:{name}"] = size
+        return Ref(f"arena:{name}")
+
+    # ---- moves ----
+
+    def _read(self, op: Op) -> None:
+        variable = self.graph.variable(op)
+        out = op.outputs[0]
+        self.refs[out] = Ref(f"state:{variable}")
+        if variable in self.copied_reads:
+            size = self._tensor(out).size
+            self.steps.append(Copy(self._result(out), Ref(f"state:{variable}"), size))
+
+    def _move(self, out: int, index_map: IndexMap) -> None:
+        """Make a tensor of parts of others: a view where one unbroken part will do."""
+        parts = [(tensor, run) for tensor, indices in index_map for run in runs(indices)]
+        tensor, run = parts[0]
+        if run.block == self._tensor(out).size and self._tensor(tensor).data is None:
+            ref = self._ref(tensor)
+            self.refs[out] = Ref(ref.base, ref.at + run.at)
+            return
+        to, at = self._result(out), 0
+        for tensor, run in parts:
+            source = self._ref(tensor)
+            self.steps.append(
+                Copy(Ref(to.base, to.at + at), Ref(source.base, source.at + run.at),
+                     run.block, run.count, run.block, run.step)
+            )  # fmt: skip
+            at += run.block * run.count
+
+    def _pad(self, op: Op) -> None:
+        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
+        pads = constant(op, 1, self.graph)
+        self._padded(self._ref(given.index), given.shape, pads, given.zero_point,
+                     self._result(out.index))  # fmt: skip
+
+    def _padded(
+        self, source: Ref, shape: tuple[int, ...], pads: Array, value: int, to: Ref
+    ) -> None:
+        """Copy a tensor into the middle of a larger one that is filled with ``value`` around it."""
+        outer = [n + int(a) + int(b) for n, (a, b) in zip(shape, pads, strict=True)]
+        self.steps.append(Fill(to, int(np.prod(outer)), value))
+        inner = tuple(slice(int(a), int(a) + n) for n, (a, _) in zip(shape, pads, strict=True))
+        places = np.arange(int(np.prod(outer))).reshape(outer)[inner]
+        at = 0
+        for run in runs(places):
+            self.steps.append(
+                Copy(Ref(to.base, to.at + run.at), Ref(source.base, source.at + at),
+                     run.block, run.count, run.step, run.block)
+            )  # fmt: skip
+            at += run.block * run.count
+
+    # ---- functions of one value ----
+
+    def _unary(self, op: Op) -> tuple[int, Array] | None:
+        """(tensor, table of int64 by value + 128) when the operator is a function of one int8."""
+        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
+        if op.name == "LOGISTIC":
+            return given.index, fixed_point.logistic(given, out)(ALL_INT8)
+        if op.name == "QUANTIZE":
+            return given.index, fixed_point.requantize(given, out)(ALL_INT8)
+        if op.name not in ("ADD", "MUL"):
+            return None
+        a, b = given, self._tensor(op.inputs[1])
+        single = [t.data is not None and t.size == 1 for t in (a, b)]
+        if not any(single):
+            return None
+        values: list[Any] = [ALL_INT8, ALL_INT8]
+        for side in (0, 1):
+            if single[side]:
+                values[side] = (a, b)[side].data.astype(np.int64).ravel()  # type: ignore[union-attr]
+        activation = int(op.options["fusedActivationFunction"])
+        if op.name == "ADD":
+            table = fixed_point.add(*values, AddScales(a, b, out, activation))
+        else:
+            table = fixed_point.multiply(*values, MulScales(a, b, out, activation))
+        return (b if single[0] else a).index, np.broadcast_to(table, 256)
+
+    def _table(self, op: Op) -> None:
+        unary = self._unary(op)
+        assert unary is not None
+        source, table = unary
+        out = op.outputs[0]
+        if source in self.pending:
+            source, before = self.pending[source]
+            table = table[before + 128]
+        readers = self.readers.get(out, [])
+        if len(readers) == 1 and out not in self.graph.outputs and self._unary(readers[0]):
+            self.pending[out] = source, table
+            return
+        # indexed by the byte as unsigned: 0..127, then -128..-1
+        by_byte = np.roll(table, 128).astype(self._tensor(out).dtype)
+        given = self._ref(source)
+        self.steps.append(Table(self._result(out), given, self._tensor(out).size, by_byte))
+
+    def _elementwise(self, op: Op) -> None:
+        a, b, out = (self._tensor(i) for i in (*op.inputs, *op.outputs))
+        activation = int(op.options["fusedActivationFunction"])
+        kind = AddScales if op.name == "ADD" else MulScales
+        scales = kind(a, b, out, activation)
+        refs = [self._broadcast(t, out) for t in (a, b)]
+        self.steps.append(
+            Elementwise(op.name, self._result(out.index), refs[0], refs[1], out.size, scales)
+        )
+
+    def _broadcast(self, tensor: Tensor, out: Tensor) -> Ref:
+        if tensor.size == out.size:
+            return self._ref(tensor.index)
+        indices = np.arange(tensor.size).reshape(tensor.shape)
+        spread = np.broadcast_to(indices, out.shape)
+        to = self._scratch(f"{tensor.index}_as_{out.index}", out.size)
+        source = self._ref(tensor.index)
+        at = 0
+        for run in runs(spread):
+            self.steps.append(
+                Copy(Ref(to.base, at), Ref(source.base, source.at + run.at),
+                     run.block, run.count, run.block, run.step)
+            )  # fmt: skip
+            at += run.block * run.count
+        return to
+
+    # ---- products and pools ----
+
+    def _product(self, op: Op) -> None:
+        given, filter_, out = (self._tensor(i) for i in (*op.inputs[:2], *op.outputs))
+        weights = constant(op, 1, self.graph)
+        if weights.dtype != np.int8 or filter_.zero_point != 0:
+            raise ExportError(f"{op.name}: weights are {weights.dtype}, zero point "
+                              f"{filter_.zero_point}; expected int8 and 0")  # fmt: skip
+        source = self._ref(given.index)
+        outputs = out.shape[-1]
+        depth = 0
+        if op.name == "FULLY_CONNECTED":
+            size = weights.shape[-1]
+            rows, row_size, row_step = 1, size, 0
+            down, down_step, across, across_step = given.size // size, size, 1, 0
+            flat = weights.reshape(outputs, size)
+            zero_sum = flat.astype(np.int64).sum(axis=1)
+        else:
+            source, shape = self._windows(op, source, given, weights.shape)
+            _, _, width, depth_in = shape
+            _, taps_down, taps_across, _ = weights.shape
+            dilation = int(op.options["dilationHFactor"])
+            if taps_across > 1 and int(op.options["dilationWFactor"]) > 1:
+                raise ExportError(f"{op.name}: this version writes no C for a dilated width")
+            rows, row_size, row_step = (
+                taps_down,
+                taps_across * depth_in,
+                dilation * width * depth_in,
+            )
+            down, across = out.shape[1], out.shape[2]
+            down_step = int(op.options["strideH"]) * width * depth_in
+            across_step = int(op.options["strideW"]) * depth_in
+            if op.name == "CONV_2D":
+                if weights.shape[3] != depth_in:
+                    raise ExportError("CONV_2D: this version writes no C for grouped channels")
+                flat = weights.reshape(outputs, -1)
+                zero_sum = flat.astype(np.int64).sum(axis=1)
+            else:
+                depth = depth_in
+                flat = weights.reshape(-1, outputs)
+                zero_sum = flat.astype(np.int64).sum(axis=0)
+        bias = np.zeros(outputs, np.int64)
+        if len(op.inputs) > 2 and op.inputs[2] >= 0:
+            bias += constant(op, 2, self.graph).astype(np.int64)
+        bias -= given.zero_point * zero_sum
+        if np.abs(bias).max() >= 2**31:
+            raise ExportError(f"{op.name}: a bias beyond int32")
+        self.macs.append((op.name, down * across * flat.size))
+        self.steps.append(
+            Product(
+                op.name, self._result(out.index), source, flat, bias.astype(np.int32), rows,
+                row_size, row_step, down, down_step, across, across_step, depth,
+                self._scaling(op, given, filter_, out),
+            )
+        )  # fmt: skip
+
+    def _scaling(self, op: Op, given: Tensor, filter_: Tensor, out: Tensor) -> Scaling:
+        if op.name == "FULLY_CONNECTED" and len(filter_.scales) == 1:
+            # here TFLite multiplies the two scales in float32, for convolutions in float64
+            together = np.float32(given.scale) * filter_.scales
+            reals = together.astype(np.float64) / np.float64(out.scale)
+        else:
+            reals = given.scale * filter_.scales.astype(np.float64) / out.scale
+        low, high = fixed_point.activation_range(int(op.options["fusedActivationFunction"]), out)
+        scales = [fixed_point.multiplier(float(real)) for real in reals]
+        if any(exponent > 7 for _, exponent in scales):
+            raise ExportError(f"{op.name}: scales so far apart that int32 would overflow")
+        return Scaling(scales, out.zero_point, low, high, op.name == "FULLY_CONNECTED")
+
+    def _windows(
+        self, op: Op, source: Ref, given: Tensor, kernel: tuple[int, ...]
+    ) -> tuple[Ref, tuple[int, ...]]:
+        """The input with the padding of SAME around it, so that every window lies inside."""
+        pads = _same_pads(op, given.shape, kernel[1:3], "dilationHFactor", "dilationWFactor")
+        if not pads.any():
+            return source, given.shape
+        shape = tuple(int(n + p.sum()) for n, p in zip(given.shape, pads, strict=True))
+        to = self._scratch(f"{given.index}_padded_{self.number}", int(np.prod(shape)))
+        self._padded(source, given.shape, pads, given.zero_point, to)
+        return to, shape
+
+    def _pool(self, op: Op) -> None:
+        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
+        window = int(op.options["filterHeight"]), int(op.options["filterWidth"])
+        pads = _same_pads(op, given.shape, window, None, None)
+        low, high = fixed_point.activation_range(int(op.options["fusedActivationFunction"]), out)
+        _, height, width, depth = given.shape
+        source = self._ref(given.index)
+        self.steps.append(
+            Pool(
+                op.name, self._result(out.index), source, height, width, depth, window,
+                (int(op.options["strideH"]), int(op.options["strideW"])),
+                (int(pads[1, 0]), int(pads[2, 0])), (out.shape[1], out.shape[2]), low, high,
+            )
+        )  # fmt: skip
+
+
+def _same_pads(
+    op: Op, shape: tuple[int, ...], window: tuple[int, ...], *dilations: str | None
+) -> Array:
+    """(4, 2) zeros before and after each axis, as TFLite's SAME padding puts them."""
+    pads = np.zeros((4, 2), np.int64)
+    if int(op.options["padding"]) == 1:  # VALID
+        return pads
+    for axis, (option, dilation) in enumerate(
+        zip(("strideH", "strideW"), dilations, strict=True), start=1
+    ):
+        stride = int(op.options[option])
+        spread = (window[axis - 1] - 1) * (int(op.options[dilation]) if dilation else 1) + 1
+        wanted = -(-shape[axis] // stride)
+        total = max(0, (wanted - 1) * stride + spread - shape[axis])
+        pads[axis] = total // 2, total - total // 2
+    return pads

@@ -1,0 +1,181 @@
+#include "ww_kernels.h"
+
+#include <string.h>
+
+/* x times the scale, rounded after the product and again after the shift, as gemmlowp does. */
+static int32_t rescale(int32_t x, ww_scale scale)
+{
+    const int left = scale.exponent > 0 ? scale.exponent : 0;
+    const int right = scale.exponent < 0 ? -scale.exponent : 0;
+    const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * scale.multiplier;
+    const int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
+    const int32_t high = (int32_t)((product + nudge) / ((int64_t)1 << 31));
+    const int32_t mask = (int32_t)(((uint32_t)1 << right) - 1);
+    return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0));
+}
+
+/* The same, rounded once, halves up, as ruy does. */
+static int32_t rescale_once(int32_t x, ww_scale scale)
+{
+    const int64_t half = (int64_t)1 << (30 - scale.exponent);
+    return (int32_t)(((int64_t)x * scale.multiplier + half) >> (31 - scale.exponent));
+}
+
+static int8_t clamp(int32_t x, int16_t low, int16_t high)
+{
+    return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+void ww_copy(int8_t *to, const int8_t *from, size_t block, size_t count, size_t to_step,
+             size_t from_step)
+{
+    for (size_t i = 0; i < count; i++) {
+        memmove(to + i * to_step, from + i * from_step, block);
+    }
+}
+
+void ww_table(int8_t *to, const int8_t *from, size_t size, const uint8_t table[256])
+{
+    for (size_t i = 0; i < size; i++) {
+        to[i] = (int8_t)table[(uint8_t)from[i]];
+    }
+}
+
+void ww_add(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
+{
+    for (size_t i = 0; i < size; i++) {
+        const int32_t sum = rescale((a[i] - pair->zero_a) * (1 << 20), pair->a) +
+                            rescale((b[i] - pair->zero_b) * (1 << 20), pair->b);
+        to[i] = clamp(rescale(sum, pair->out) + pair->zero, pair->low, pair->high);
+    }
+}
+
+void ww_multiply(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
+{
+    for (size_t i = 0; i < size; i++) {
+        const int32_t product = (a[i] - pair->zero_a) * (b[i] - pair->zero_b);
+        to[i] = clamp(rescale(product, pair->out) + pair->zero, pair->low, pair->high);
+    }
+}
+
+/* ---- Sums of products ---- */
+
+#if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
+/* Cortex-M4, M7, M33: two products an instruction. The sum is the same. */
+#include <arm_acle.h>
+
+static int32_t dot(const int8_t *a, const int8_t *b, size_t size, int32_t sum)
+{
+    for (; size >= 4; size -= 4, a += 4, b += 4) {
+        uint32_t four_a, four_b;
+        memcpy(&four_a, a, 4);
+        memcpy(&four_b, b, 4);
+        sum = __smlad(__sxtb16(four_a), __sxtb16(four_b), sum);
+        sum = __smlad(__sxtb16(__ror(four_a, 8)), __sxtb16(__ror(four_b, 8)), sum);
+    }
+    for (; size > 0; size--) {
+        sum += *a++ * *b++;
+    }
+    return sum;
+}
+#else
+static int32_t dot(const int8_t *a, const int8_t *b, size_t size, int32_t sum)
+{
+    for (size_t i = 0; i < size; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+#endif
+
+static int8_t finish(int32_t sum, size_t output, const ww_product *p)
+{
+    const ww_scale scale = p->scales[output * p->scale_step];
+    const int32_t scaled = p->once ? rescale_once(sum, scale) : rescale(sum, scale);
+    return clamp(scaled + p->zero, p->low, p->high);
+}
+
+void ww_dense(int8_t *to, const int8_t *from, const ww_product *p)
+{
+    for (size_t y = 0; y < p->down; y++) {
+        for (size_t x = 0; x < p->across; x++) {
+            const int8_t *window = from + y * p->down_step + x * p->across_step;
+            const int8_t *weights = p->weights;
+            for (size_t output = 0; output < p->outputs; output++) {
+                int32_t sum = p->bias[output];
+                for (size_t row = 0; row < p->rows; row++) {
+                    sum = dot(window + row * p->row_step, weights, p->row_size, sum);
+                    weights += p->row_size;
+                }
+                *to++ = finish(sum, output, p);
+            }
+        }
+    }
+}
+
+void ww_depthwise(int8_t *to, const int8_t *from, const ww_product *p)
+{
+    const size_t outputs_of_channel = (size_t)(p->outputs / p->depth);
+    for (size_t y = 0; y < p->down; y++) {
+        for (size_t x = 0; x < p->across; x++) {
+            const int8_t *window = from + y * p->down_step + x * p->across_step;
+            for (size_t output = 0; output < p->outputs; output++) {
+                const int8_t *weight = p->weights + output;
+                int32_t sum = p->bias[output];
+                for (size_t row = 0; row < p->rows; row++) {
+                    const int8_t *value = window + row * p->row_step + output / outputs_of_channel;
+                    for (size_t tap = 0; tap < p->row_size; tap += p->depth) {
+                        sum += value[tap] * *weight;
+                        weight += p->outputs;
+                    }
+                }
+                *to++ = finish(sum, output, p);
+            }
+        }
+    }
+}
+
+/* ---- Pools ---- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void pool(int8_t *to, const int8_t *from, const ww_pool *p, int average)
+{
+    for (size_t y = 0; y < p->down; y++) {
+        for (size_t x = 0; x < p->across; x++) {
+            /* in the padded input; the window's part that lies in the input counts */
+            const size_t top = y * p->stride_down, left = x * p->stride_across;
+            const size_t bottom = least(top + p->window_height, (size_t)p->height + p->pad_top);
+            const size_t right = least(left + p->window_width, (size_t)p->width + p->pad_left);
+            for (size_t channel = 0; channel < p->depth; channel++) {
+                int32_t sum = 0, largest = INT8_MIN, count = 0;
+                for (size_t i = top > p->pad_top ? top : p->pad_top; i < bottom; i++) {
+                    for (size_t j = left > p->pad_left ? left : p->pad_left; j < right; j++) {
+                        const size_t place = (i - p->pad_top) * p->width + (j - p->pad_left);
+                        const int32_t value = from[place * p->depth + channel];
+                        sum += value;
+                        largest = value > largest ? value : largest;
+                        count++;
+                    }
+                }
+                if (average) {
+                    largest = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+                }
+                *to++ = clamp(largest, p->low, p->high);
+            }
+        }
+    }
+}
+
+void ww_average_pool(int8_t *to, const int8_t *from, const ww_pool *p)
+{
+    pool(to, from, p, 1);
+}
+
+void ww_max_pool(int8_t *to, const int8_t *from, const ww_pool *p)
+{
+    pool(to, from, p, 0);
+}
