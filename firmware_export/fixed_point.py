@@ -33,10 +33,8 @@ def multiplier(real: float) -> tuple[int, int]:
 def rescale(x: Ints, scale: tuple[int, int]) -> Ints:
     """x times the multiplier, rounded after the product and again after the shift (gemmlowp)."""
     whole, exponent = scale
-    shifted = x << max(exponent, 0)
-    product = shifted * whole
-    nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    high = np.sign(product + nudge) * (np.abs(product + nudge) >> 31)  # C divides towards zero
+    # gemmlowp's nudge by sign and division towards zero come to this: halves go up
+    high = ((x << max(exponent, 0)) * whole + (1 << 30)) >> 31
     right = max(-exponent, 0)
     mask = (1 << right) - 1
     return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))

@@ -64,12 +64,6 @@ class _Lowering:
         for op in graph.ops:
             for tensor in op.inputs:
                 self.readers.setdefault(tensor, []).append(op)
-        given = [graph.tensors[i] for i in graph.inputs]
-        shape = given[0].shape if len(given) == 1 else ()
-        if len(shape) != 3 or shape[0] != 1 or shape[2] != 40 or given[0].dtype != "int8":
-            raise ExportError(f"takes {[(t.dtype, t.shape) for t in given]}; "
-                              "expected one int8 input [1, stride, 40]")  # fmt: skip
-        self.stride = shape[1]
         self.refs[graph.inputs[0]] = Ref("frames")
         self.state, at = {}, 0
         for variable, start in graph.variables.items():
@@ -93,7 +87,7 @@ class _Lowering:
         graph = self.graph
         return Program(
             self.steps, arena, arena_bytes, self.state, graph.variables, self.state_bytes,
-            self.constants, self.out, self.out_bytes, self.stride, self.macs,
+            self.constants, self.out_bytes, self.macs,
         )  # fmt: skip
 
     def _lower(self, op: Op) -> None:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from firmware_export.fixed_point import AddScales, MulScales
-from firmware_export.graph import Tensor
 
 Array = npt.NDArray[Any]
 
@@ -133,9 +132,7 @@ class Program:
     start: dict[str, Array]  # what each variable holds after a reset
     state_bytes: int
     constants: dict[str, Array]
-    out: list[tuple[int, Tensor]]  # offset and tensor of each output
     out_bytes: int
-    stride: int
     macs: list[tuple[str, int]]  # multiply-accumulates of each product, by the operator's name
 
 

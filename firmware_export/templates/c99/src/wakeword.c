@@ -55,7 +55,7 @@ void wakeword_reset(wakeword *w)
 void wakeword_set_threshold(wakeword *w, uint8_t model, uint32_t threshold)
 {
     w->listeners[model].threshold = threshold;
-    w->listeners[model].rise_threshold = (threshold + 1) / 2;
+    w->listeners[model].rise_threshold = threshold / 2 + threshold % 2;
 }
 
 const uint8_t *wakeword_outputs(const wakeword *w, uint8_t model)

@@ -8,6 +8,9 @@
 
 static int bit_length(uint32_t x)
 {
+#if defined(__GNUC__) && !defined(WW_PLAIN_C)
+    return x == 0 ? 0 : 32 - __builtin_clz(x); /* an int has 32 bits wherever this runs */
+#endif
     int bits = 0;
     for (; x != 0; x >>= 1) {
         bits++;
@@ -26,11 +29,17 @@ static int16_t round_q15(int32_t x)
     return (int16_t)((x + (1 << 14)) >> 15);
 }
 
-static complex16 multiply(complex16 a, const int16_t *factor)
+static complex16 factor(const int16_t *table, int k)
+{
+    const complex16 pair = {table[2 * k], table[2 * k + 1]};
+    return pair;
+}
+
+static complex16 multiply(complex16 a, complex16 factor)
 {
     complex16 product;
-    product.re = round_q15(a.re * factor[0] - a.im * factor[1]);
-    product.im = round_q15(a.re * factor[1] + a.im * factor[0]);
+    product.re = round_q15(a.re * factor.re - a.im * factor.im);
+    product.im = round_q15(a.re * factor.im + a.im * factor.re);
     return product;
 }
 
@@ -59,26 +68,84 @@ static int reversed_digits(int k)
     return (k & 3) << 6 | (k & 12) << 2 | (k & 48) >> 2 | k >> 6;
 }
 
+/* One radix-4 butterfly of p[0], p[step], p[2 step] and p[3 step], all but the first turned. */
+#if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
+/* Cortex-M4, M7, M33: both parts in one word, real part low. The same numbers. */
+#include <arm_acle.h>
+
+static int16x2_t word_of(complex16 pair)
+{
+    int16x2_t word;
+    memcpy(&word, &pair, sizeof word);
+    return word;
+}
+
+static complex16 pair_of(int16x2_t word)
+{
+    complex16 pair;
+    memcpy(&pair, &word, sizeof pair);
+    return pair;
+}
+
+/* Two sums that began with HALF, as rounded Q15. */
+#define HALF (1 << 14)
+static int16x2_t joined(int32_t re, int32_t im)
+{
+    return (int16x2_t)(((uint32_t)(re >> 15) & 0xFFFF) | (uint32_t)(im >> 15) << 16);
+}
+
+static int16x2_t quarter_of(complex16 value)
+{
+    const int16x2_t word = word_of(value);
+    return joined(__smlabb(word, 32767 / 4, HALF), __smlatb(word, 32767 / 4, HALF));
+}
+
+static int16x2_t turned_quarter(complex16 value, complex16 factor)
+{
+    const int16x2_t quarter = quarter_of(value), turn = word_of(factor);
+    return joined(__smlsd(quarter, turn, HALF), __smladx(quarter, turn, HALF));
+}
+
+static void butterfly(complex16 *p, int step, const complex16 factors[3])
+{
+    const int16x2_t a = quarter_of(p[0]);
+    const int16x2_t b = turned_quarter(p[step], factors[0]);
+    const int16x2_t c = turned_quarter(p[2 * step], factors[1]);
+    const int16x2_t d = turned_quarter(p[3 * step], factors[2]);
+    const int16x2_t even = __sadd16(a, c), odd = __sadd16(b, d);
+    const int16x2_t even_difference = __ssub16(a, c), turn = __ssub16(b, d);
+    p[0] = pair_of(__sadd16(even, odd));
+    p[step] = pair_of(__ssax(even_difference, turn));
+    p[2 * step] = pair_of(__ssub16(even, odd));
+    p[3 * step] = pair_of(__sasx(even_difference, turn));
+}
+#else
+static void butterfly(complex16 *p, int step, const complex16 factors[3])
+{
+    const complex16 a = divide(p[0], 4);
+    const complex16 b = multiply(divide(p[step], 4), factors[0]);
+    const complex16 c = multiply(divide(p[2 * step], 4), factors[1]);
+    const complex16 d = multiply(divide(p[3 * step], 4), factors[2]);
+    const complex16 even = add(a, c), odd = add(b, d);
+    const complex16 even_difference = subtract(a, c), turn = subtract(b, d);
+    const complex16 turned = {turn.im, (int16_t)-turn.re}; /* by -i */
+    p[0] = add(even, odd);
+    p[step] = add(even_difference, turned);
+    p[2 * step] = subtract(even, odd);
+    p[3 * step] = subtract(even_difference, turned);
+}
+#endif
+
 static void fft_complex(complex16 x[FFT_POINTS])
 {
     for (int quarter = 1; quarter < FFT_POINTS; quarter *= 4) {
         const int stride = FFT_POINTS / 4 / quarter; /* between twiddle factors */
         for (int k = 0; k < quarter; k++) {
-            const int16_t *factor1 = ww_twiddles + 2 * (k * stride);
-            const int16_t *factor2 = ww_twiddles + 2 * (2 * k * stride);
-            const int16_t *factor3 = ww_twiddles + 2 * (3 * k * stride);
+            const complex16 factors[3] = {factor(ww_twiddles, k * stride),
+                                          factor(ww_twiddles, 2 * k * stride),
+                                          factor(ww_twiddles, 3 * k * stride)};
             for (complex16 *p = x + k; p < x + FFT_POINTS; p += 4 * quarter) {
-                const complex16 a = divide(p[0], 4);
-                const complex16 b = multiply(divide(p[quarter], 4), factor1);
-                const complex16 c = multiply(divide(p[2 * quarter], 4), factor2);
-                const complex16 d = multiply(divide(p[3 * quarter], 4), factor3);
-                const complex16 even = add(a, c), odd = add(b, d);
-                const complex16 even_difference = subtract(a, c), turn = subtract(b, d);
-                const complex16 turned = {turn.im, (int16_t)-turn.re}; /* by -i */
-                p[0] = add(even, odd);
-                p[quarter] = add(even_difference, turned);
-                p[2 * quarter] = subtract(even, odd);
-                p[3 * quarter] = subtract(even_difference, turned);
+                butterfly(p, quarter, factors);
             }
         }
     }
@@ -92,7 +159,7 @@ static void split_real(complex16 x[FFT_POINTS])
         const complex16 mirrored = {x[FFT_POINTS - k].re, (int16_t)-x[FFT_POINTS - k].im};
         const complex16 a = divide(x[k], 2), b = divide(mirrored, 2);
         const complex16 sum = add(a, b);
-        const complex16 turned = multiply(subtract(a, b), ww_real_twiddles + 2 * (k - 1));
+        const complex16 turned = multiply(subtract(a, b), factor(ww_real_twiddles, k - 1));
         x[k].re = (int16_t)((sum.re + turned.re) >> 1);
         x[k].im = (int16_t)((sum.im + turned.im) >> 1);
         x[FFT_POINTS - k].re = (int16_t)((sum.re - turned.re) >> 1);
@@ -106,45 +173,53 @@ static void split_real(complex16 x[FFT_POINTS])
  * shift. */
 static int window_audio(const int16_t audio[WW_WINDOW_SAMPLES], complex16 x[FFT_POINTS])
 {
-    int32_t loudest = 0;
-    for (int i = 0; i < WW_WINDOW_SAMPLES; i++) {
-        const int32_t value = (audio[i] * ww_window[i]) >> WW_WINDOW_BITS;
-        const int32_t size = value < 0 ? -value : value;
-        if (size > loudest && size <= INT16_MAX) { /* the library's |-32768| wraps: not loudest */
-            loudest = size;
-        }
+    uint32_t bits = 0; /* of all sizes together; only the highest matters */
+    memset(x, 0, FFT_POINTS * sizeof *x);
+    for (int k = 0; k < WW_WINDOW_SAMPLES / 2; k++, audio += 2) {
+        const int32_t re = (audio[0] * ww_window[2 * k]) >> WW_WINDOW_BITS;
+        const int32_t im = (audio[1] * ww_window[2 * k + 1]) >> WW_WINDOW_BITS;
+        bits |= (uint32_t)(re < 0 ? -re : re) | (uint32_t)(im < 0 ? -im : im);
+        complex16 *place = &x[reversed_digits(k)];
+        place->re = (int16_t)re;
+        place->im = (int16_t)im;
     }
-    const int shift = 15 - bit_length((uint32_t)loudest);
+    const int shift = 15 - bit_length(bits & INT16_MAX); /* the library's |-32768| is not counted */
     for (int k = 0; k < FFT_POINTS; k++) {
-        complex16 pair = {0, 0};
-        if (2 * k < WW_WINDOW_SAMPLES) {
-            const int32_t even = (audio[2 * k] * ww_window[2 * k]) >> WW_WINDOW_BITS;
-            const int32_t odd = (audio[2 * k + 1] * ww_window[2 * k + 1]) >> WW_WINDOW_BITS;
-            pair.re = (int16_t)(uint16_t)((uint32_t)even << shift);
-            pair.im = (int16_t)(uint16_t)((uint32_t)odd << shift);
-        }
-        x[reversed_digits(k)] = pair;
+        x[k].re = (int16_t)(uint16_t)((uint32_t)x[k].re << shift);
+        x[k].im = (int16_t)(uint16_t)((uint32_t)x[k].im << shift);
     }
     return shift;
 }
 
-/* The integer square root, rounded; like the library, not beyond 16 bits for a 32-bit x. */
+/* The floor of the square root of n, of 4 * half bits with one of the highest two set, from that of
+ * its upper half (Zimmermann, Karatsuba Square Root, 1999). */
+static uint32_t longer_root(uint32_t upper_root, uint64_t n, int half)
+{
+    const uint32_t rest = (uint32_t)(n >> 2 * half) - upper_root * upper_root;
+    const uint32_t next = (uint32_t)(n >> (half + 1)) & ((1U << (half - 1)) - 1);
+    const uint32_t most = (1U << half) - 1;
+    const uint32_t digit = (rest << (half - 1) | next) / upper_root;
+    const uint32_t result = upper_root << half | (digit < most ? digit : most);
+    return result - ((uint64_t)result * result > n);
+}
+
+/* The square root, rounded; like the library, not beyond 16 bits for a 32-bit x. */
 static uint32_t root(uint64_t x)
 {
-    const uint32_t largest = x >> 32 == 0 ? UINT16_MAX : UINT32_MAX;
-    uint64_t result = 0, bit = (uint64_t)1 << (x >> 32 == 0 ? 30 : 62);
-    while (bit > x) {
-        bit >>= 2;
+    const uint32_t high = (uint32_t)(x >> 32);
+    if (x == 0) {
+        return 0;
     }
-    for (; bit != 0; bit >>= 2) {
-        if (x >= result + bit) {
-            x -= result + bit;
-            result = (result >> 1) + bit;
-        } else {
-            result >>= 1;
-        }
+    const int spare = (high != 0 ? 32 - bit_length(high) : 64 - bit_length((uint32_t)x)) & ~1;
+    const uint64_t n = x << spare;
+    uint32_t result = 0;
+    for (uint32_t bit = 128; bit != 0; bit >>= 1) {
+        result += (result + bit) * (result + bit) <= n >> 48 ? bit : 0;
     }
-    return (uint32_t)result + (x > result && result != largest);
+    result = longer_root(result, n >> 32, 8);
+    result = longer_root(result, n, 16) >> spare / 2;
+    return result + (x - (uint64_t)result * result > result &&
+                     result != (high == 0 ? UINT16_MAX : UINT32_MAX));
 }
 
 static void filterbank(const complex16 *spectrum, int shift, uint32_t signal[WW_CHANNELS])

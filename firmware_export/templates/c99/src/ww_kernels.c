@@ -5,13 +5,14 @@
 /* x times the scale, rounded after the product and again after the shift, as gemmlowp does. */
 static int32_t rescale(int32_t x, ww_scale scale)
 {
-    const int left = scale.exponent > 0 ? scale.exponent : 0;
-    const int right = scale.exponent < 0 ? -scale.exponent : 0;
-    const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * scale.multiplier;
-    const int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
-    const int32_t high = (int32_t)((product + nudge) / ((int64_t)1 << 31));
-    const int32_t mask = (int32_t)(((uint32_t)1 << right) - 1);
-    return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0));
+    const int32_t shifted = scale.exponent > 0 ? (int32_t)((uint32_t)x << scale.exponent) : x;
+    const int64_t product = (int64_t)shifted * scale.multiplier;
+    const int32_t high = (int32_t)((product + ((int64_t)1 << 30)) >> 31); /* halves up */
+    if (scale.exponent >= 0) {
+        return high;
+    }
+    const int32_t half = (int32_t)1 << (-scale.exponent - 1);
+    return (high + half - (high < 0)) >> -scale.exponent; /* halves away from zero */
 }
 
 /* The same, rounded once, halves up, as ruy does. */
@@ -60,31 +61,74 @@ void ww_multiply(int8_t *to, const int8_t *a, const int8_t *b, size_t size, cons
 
 /* ---- Sums of products ---- */
 
+/* Four outputs at once: sums[i] += the products of the values with the weights i * step on. */
 #if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
-/* Cortex-M4, M7, M33: two products an instruction. The sum is the same. */
+/* Cortex-M4, M7, M33: two products an instruction. The sums are the same. */
 #include <arm_acle.h>
 
-static int32_t dot(const int8_t *a, const int8_t *b, size_t size, int32_t sum)
+static uint32_t four(const int8_t *values)
 {
-    for (; size >= 4; size -= 4, a += 4, b += 4) {
-        uint32_t four_a, four_b;
-        memcpy(&four_a, a, 4);
-        memcpy(&four_b, b, 4);
-        sum = __smlad(__sxtb16(four_a), __sxtb16(four_b), sum);
-        sum = __smlad(__sxtb16(__ror(four_a, 8)), __sxtb16(__ror(four_b, 8)), sum);
+    uint32_t word;
+    memcpy(&word, values, sizeof word);
+    return word;
+}
+
+/* The first and third of four, and the second and fourth, as two int16. */
+static int16x2_t odd(uint32_t word)
+{
+    return __sxtb16((int8x4_t)word);
+}
+
+static int16x2_t even(uint32_t word)
+{
+    int16x2_t pair;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
+    return pair;
+}
+
+static void add_products(const int8_t *values, const int8_t *weights, size_t step, size_t size,
+                         int32_t sums[4])
+{
+    int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
+    for (; size >= 4; size -= 4) {
+        const uint32_t value = four(values);
+        const int16x2_t odd_value = odd(value), even_value = even(value);
+        uint32_t weight = four(weights);
+        sum0 = __smlad(even_value, even(weight), __smlad(odd_value, odd(weight), sum0));
+        weight = four(weights + step);
+        sum1 = __smlad(even_value, even(weight), __smlad(odd_value, odd(weight), sum1));
+        weight = four(weights + 2 * step);
+        sum2 = __smlad(even_value, even(weight), __smlad(odd_value, odd(weight), sum2));
+        weight = four(weights + 3 * step);
+        sum3 = __smlad(even_value, even(weight), __smlad(odd_value, odd(weight), sum3));
+        values += 4;
+        weights += 4;
     }
-    for (; size > 0; size--) {
-        sum += *a++ * *b++;
+    for (; size > 0; size--, values++, weights++) {
+        sum0 += *values * weights[0];
+        sum1 += *values * weights[step];
+        sum2 += *values * weights[2 * step];
+        sum3 += *values * weights[3 * step];
     }
-    return sum;
+    sums[0] = sum0;
+    sums[1] = sum1;
+    sums[2] = sum2;
+    sums[3] = sum3;
 }
 #else
-static int32_t dot(const int8_t *a, const int8_t *b, size_t size, int32_t sum)
+static void add_products(const int8_t *values, const int8_t *weights, size_t step, size_t size,
+                         int32_t sums[4])
 {
-    for (size_t i = 0; i < size; i++) {
-        sum += a[i] * b[i];
+    for (int i = 0; i < 4; i += 2, weights += 2 * step) {
+        const int8_t *next_weights = weights + step;
+        int32_t sum = sums[i], next_sum = sums[i + 1];
+        for (size_t k = 0; k < size; k++) {
+            sum += values[k] * weights[k];
+            next_sum += values[k] * next_weights[k];
+        }
+        sums[i] = sum;
+        sums[i + 1] = next_sum;
     }
-    return sum;
 }
 #endif
 
@@ -97,17 +141,30 @@ static int8_t finish(int32_t sum, size_t output, const ww_product *p)
 
 void ww_dense(int8_t *to, const int8_t *from, const ww_product *p)
 {
+    const size_t taps = (size_t)p->rows * p->row_size;
     for (size_t y = 0; y < p->down; y++) {
         for (size_t x = 0; x < p->across; x++) {
             const int8_t *window = from + y * p->down_step + x * p->across_step;
             const int8_t *weights = p->weights;
-            for (size_t output = 0; output < p->outputs; output++) {
-                int32_t sum = p->bias[output];
+            size_t output = 0;
+            for (; output + 4 <= p->outputs; output += 4, weights += 4 * taps) {
+                int32_t sums[4];
+                memcpy(sums, p->bias + output, sizeof sums);
                 for (size_t row = 0; row < p->rows; row++) {
-                    sum = dot(window + row * p->row_step, weights, p->row_size, sum);
-                    weights += p->row_size;
+                    add_products(window + row * p->row_step, weights + row * p->row_size, taps,
+                                 p->row_size, sums);
                 }
-                *to++ = finish(sum, output, p);
+                for (size_t i = 0; i < 4; i++) {
+                    *to++ = finish(sums[i], output + i, p);
+                }
+            }
+            for (; output < p->outputs; output++, weights += taps) { /* what is left of four */
+                int32_t sums[4] = {p->bias[output], 0, 0, 0};
+                for (size_t row = 0; row < p->rows; row++) {
+                    add_products(window + row * p->row_step, weights + row * p->row_size, 0,
+                                 p->row_size, sums);
+                }
+                *to++ = finish(sums[0], output, p);
             }
         }
     }
