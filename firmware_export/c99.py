@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from firmware_export import c_network, c_text
+from firmware_export import c_network, c_text, size
 from firmware_export import frontend_tables as tables
 from firmware_export.errors import ExportError
+from firmware_export.golden import Golden
 from firmware_export.model import Model
+from wakeword import __version__
 from wakeword.frontend import N_CHANNELS
 
 SOURCES = ("wakeword.h", "wakeword.c", "ww_frontend.h", "ww_frontend.c", "ww_kernels.h",
            "ww_kernels.c")  # fmt: skip
+
+
+def files(models: Sequence[Model], golden: Golden) -> dict[str, bytes]:
+    """The export's files by path: the library, host tool, golden vectors, examples, README."""
+    made = {f"src/{name}": text.encode() for name, text in library(models).items()}
+    values = _readme_values(models)
+    root = c_text.TEMPLATES / "c99"
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        name = path.relative_to(root).as_posix()
+        if Path(name).parts[0] != "src":
+            filled = name in ("README.md", "library.properties")
+            text = c_text.fill(f"c99/{name}", values) if filled else path.read_text("utf-8")
+            made[name] = text.encode()
+    made["golden/golden.bin"] = golden.pack()
+    return made
 
 
 def library(models: Sequence[Model]) -> dict[str, str]:
@@ -127,4 +145,52 @@ def _model_table(models: Sequence[Model]) -> str:
     return (
         f'#include "wakeword_models.h"\n\n{includes}\n'
         f"const ww_model wakeword_models[WAKEWORD_MODELS] = {{\n{''.join(rows)}}};\n"
+    )
+
+
+def _readme_values(models: Sequence[Model]) -> dict[str, str]:
+    phrases = ", ".join(m.bundle.phrase for m in models)
+    constants = size.front_end_bytes() + sum(size.network_bytes(m) for m in models)
+    rows = []
+    for m in models:
+        macs = sum(layer.macs for layer in size.layers(m)) * size.steps_a_second(m)
+        rows.append(
+            f"| {m.name} | {m.bundle.phrase} | {m.bundle.threshold()} | {macs:,.0f} | "
+            f"{size.network_bytes(m):,} bytes |"
+        )
+    return {
+        "TITLE": phrases,
+        "PHRASES": phrases,
+        "LIBRARY": models[0].name,
+        "VERSION": __version__,
+        "ROWS": "\n".join(rows),
+        "TABLE_BYTES": f"{constants:,}",
+        "CODE_M4": f"{size.CORES['dsp'].code_bytes:,}",
+        "CODE_M0": f"{size.CORES['m0'].code_bytes:,}",
+        "RAM": f"{size.ram_bytes(models):,}",
+        "NAMES": "`, `".join(f"{m.name}.c" for m in models),
+        "HEADS": "\n".join(_heads(m) for m in models if len(m.outputs) > 1),
+        "DATA": data_table(models),
+    }
+
+
+def _heads(model: Model) -> str:
+    named = ", ".join(model.bundle.extension.outputs)
+    return (
+        f"{model.name} has {len(model.outputs)} outputs ({named}). All are computed, "
+        "`wakeword_outputs` hands them out; the decision takes the wake probability alone.\n"
+    )
+
+
+def data_table(models: Sequence[Model]) -> str:
+    """What the models learned from, with its licences, as Markdown."""
+    rows = [
+        f"| {m.name} | {d.source} | {d.licence} | {d.clips:,} | {d.hours:g} |"
+        for m in models
+        for d in m.bundle.extension.data
+    ]
+    if not rows:
+        return "The bundles do not say."
+    return "\n".join(
+        ["| model | source | licence | clips | hours |", "|---|---|---|---|---|", *rows]
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from firmware_export import c_text
+from firmware_export import c_text, prune
 from firmware_export.errors import ExportError
 from firmware_export.graph import Graph, Tensor, parse
 from firmware_export.lowering import compile_graph
@@ -90,3 +90,14 @@ class Model:
         """
         sums = range(256 * self.window)
         return next((s for s in sums if s / 256 / self.window >= score), 256 * self.window)
+
+    def wake_alone(self) -> Model:
+        """The model without its other outputs and what only they need; itself if it has none."""
+        named = self.bundle.extension.outputs
+        if len(named) == 1:
+            return self
+        step = prune.keep_output(self.bundle.model, named.index("wake"))
+        manifest = self.bundle.manifest
+        extension = replace(self.bundle.extension, outputs=("wake",))
+        alone = replace(manifest, wakeword=extension)
+        return Model.load(Bundle.create(self.name, alone, step))
