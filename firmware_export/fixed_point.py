@@ -106,7 +106,9 @@ def logistic(given: Tensor, out: Tensor) -> Callable[[Ints], Ints]:
 
     def of(x: Ints) -> Ints:
         real = np.float32(given.scale) * (x - given.zero_point).astype(np.float32)
-        share = np.float32(1) / (np.float32(1) + np.exp(-real.astype(np.float64)).astype("f4"))
+        with np.errstate(over="ignore"):  # 1 / infinity is the 0 that is meant
+            power = np.exp(-real.astype(np.float64)).astype(np.float32)
+        share = np.float32(1) / (np.float32(1) + power)
         whole = np.floor((share * (np.float32(1) / np.float32(out.scale))).astype("f8") + 0.5)
         return np.clip(whole.astype(np.int64) + out.zero_point, -128, 127)
 

@@ -27,11 +27,13 @@ static int8_t clamp(int32_t x, int16_t low, int16_t high)
     return (int8_t)(x < low ? low : x > high ? high : x);
 }
 
-void ww_copy(int8_t *to, const int8_t *from, size_t block, size_t count, size_t to_step,
-             size_t from_step)
+void ww_copy(int8_t *to, const int8_t *from, size_t block, size_t count, ptrdiff_t to_step,
+             ptrdiff_t from_step)
 {
-    for (size_t i = 0; i < count; i++) {
-        memmove(to + i * to_step, from + i * from_step, block);
+    for (; count > 0; count--) {
+        memmove(to, from, block);
+        to += count > 1 ? to_step : 0; /* not beyond the last */
+        from += count > 1 ? from_step : 0;
     }
 }
 

@@ -43,8 +43,8 @@ typedef struct {
 } ww_pool;
 
 /* `count` blocks of `block` bytes. */
-void ww_copy(int8_t *to, const int8_t *from, size_t block, size_t count, size_t to_step,
-             size_t from_step);
+void ww_copy(int8_t *to, const int8_t *from, size_t block, size_t count, ptrdiff_t to_step,
+             ptrdiff_t from_step);
 /* Any function of one value: to[i] = table[from[i]], the byte taken as unsigned. */
 void ww_table(int8_t *to, const int8_t *from, size_t size, const uint8_t table[256]);
 void ww_add(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair);
