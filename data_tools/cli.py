@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "record": ("data_tools.commands.record", "Record a speaker's takes in the terminal, guided."),
     "synth": ("data_tools.commands.synth", "Make clips with text-to-speech engines."),
     "confusables": ("data_tools.commands.confusables", "List near misses of a phrase."),
     "import": ("data_tools.commands.import_audio", "Take in folders, clips and long recordings."),

@@ -13,7 +13,7 @@ from data_tools.dataset import Dataset, DatasetError
 
 VERSION = "1"
 SCOPE = "train and test wake phrase models"
-AGREED = ("y", "yes")  # what a speaker types
+AGREED = ("y", "yes", "예", "네")  # what a speaker types
 
 
 @dataclass(frozen=True)

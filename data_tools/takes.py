@@ -28,10 +28,10 @@ class Problem(NamedTuple):
 
 _PROBLEMS = (
     Problem("muted", REDO, "there is no sound at all", "unmute or choose the microphone in use"),
-    Problem("no_speech", REDO, "no speech was heard", "speak after the beep, nearer by"),
+    Problem("no_speech", REDO, "no speech was heard", "speak when you are asked to, and nearer by"),
     Problem("clipping", REDO, "too loud, the peaks are cut off", "move away or lower the gain"),
     Problem("too_quiet", REDO, "too quiet", "come nearer or raise the microphone's gain"),
-    Problem("cut_start", REDO, "the beginning is cut off", "wait for the beep, then speak"),
+    Problem("cut_start", REDO, "the beginning is cut off", "wait until you are asked to speak"),
     Problem("cut_end", REDO, "the end is cut off", "stay silent for a moment after speaking"),
     Problem("too_short", REDO, "too short to be the text", "say the whole text"),
     Problem("too_long", REDO, "much longer than the text", "say the text once, without a pause"),
