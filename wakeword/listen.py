@@ -24,6 +24,7 @@ from wakeword.detector import Detector
 from wakeword.display import Display
 from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
+from wakeword.notify import Notifier
 
 _OVERFLOW_S = 60.0  # between two messages about lost audio
 
@@ -222,11 +223,14 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
         stack.enter_context(stopped_by_signals(microphone))
         detector = config.detector.load()
         console = Console(microphone, detector, as_json)
+        notifier = Notifier()
         actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
+        actions.append(notifier)
         for action in actions:
             stack.callback(action.close)
         stack.enter_context(microphone)
         console.start()
+        notifier.ready("listening")
         hear(microphone, detector, actions, console.show, console.after_block)
     return 0
 
