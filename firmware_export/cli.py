@@ -33,8 +33,8 @@ def export() -> None:
 @_FOLDER
 @_AUDIO
 @click.option(
-    "--heads", type=click.Choice(["wake", "all"]), default="wake", show_default=True,
-    help="Which outputs to carry: the wake probability, or every output of the model.",
+    "--heads", type=click.Choice(["all", "wake"]), default="all", show_default=True,
+    help="Carry every output of the model, or the wake probability alone.",
 )  # fmt: skip
 @_FORCE
 def c99(

@@ -22,6 +22,13 @@ OPS = frozenset((
 ))  # fmt: skip
 
 _HANDLE = "resource"
+_MAX_VALUES = 1 << 24  # of one tensor; far beyond any microcontroller
+
+# What reading a damaged file raises.
+DAMAGE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, TypeError,
+    ValueError, struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,17 +96,9 @@ def parse(model: bytes, name: str) -> Graph:
         ops = [_ops(read, graph) for graph in read.subgraphs]
         main = read.subgraphs[0]
         inputs, outputs = (tuple(int(i) for i in end) for end in (main.inputs, main.outputs))
-    except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ExportError(
-            f"{name}: the .tflite is cut short or damaged ({type(error).__name__}: {error}); "
-            "copy both files of the bundle again"
-        ) from None
-    found = {op.name for graph in ops for op in graph}
-    if found - OPS:
-        raise ExportError(
-            f"{name}: uses {', '.join(sorted(found - OPS))}, outside the {len(OPS)} operators that "
-            "every firmware target knows; build it with `wakeword train`, which keeps to them"
-        )
+        _check_numbers(graphs, ops, inputs + outputs)
+    except DAMAGE as error:
+        raise damaged(name, error) from None
     for tensor in graphs[0]:
         if tensor.dtype in ("float32", "float16", "int16"):
             what = "16x8 (int16 activations)" if tensor.dtype == "int16" else "float"
@@ -107,7 +106,25 @@ def parse(model: bytes, name: str) -> Graph:
                 f"{name}: a {what} model (tensor {tensor.name!r}); the esphome, c99 and tflm "
                 "targets take int8 only; the Python runtime runs it, or quantize it to int8"
             )
-    return Graph(graphs[0], ops[0], inputs, outputs, _variables(graphs, ops, name))
+    found = {op.name for graph in ops for op in graph}
+    if found - OPS:
+        raise ExportError(
+            f"{name}: uses {', '.join(sorted(found - OPS))}, outside the {len(OPS)} operators that "
+            "every firmware target knows; build it with `wakeword train`, which keeps to them"
+        )
+    try:
+        return Graph(graphs[0], ops[0], inputs, outputs, _variables(graphs, ops, name))
+    except DAMAGE as error:
+        raise damaged(name, error) from None
+
+
+def damaged(name: str, error: Exception) -> ExportError:
+    """What to say of a .tflite that makes no sense."""
+    said = str(error).splitlines()[0] if str(error) else ""
+    return ExportError(
+        f"{name}: the .tflite is cut short or damaged ({type(error).__name__}: {said}); "
+        "copy both files of the bundle again"
+    )
 
 
 def read_objects(model: bytes) -> Any:
@@ -126,6 +143,20 @@ def op_name(read: Any, op: Any) -> str:
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
     return names[number]
+
+
+def _check_numbers(
+    graphs: list[tuple[Tensor, ...]], ops: list[tuple[Op, ...]], ends: tuple[int, ...]
+) -> None:
+    """Raise ValueError for a tensor's number or size that cannot be."""
+    for tensors, graph_ops in zip(graphs, ops, strict=True):
+        used = {i for op in graph_ops for i in (*op.inputs, *op.outputs)}
+        if not used <= set(range(-1, len(tensors))):
+            raise ValueError(f"an operator names tensor {max(used)} of {len(tensors)}")
+        if any(min(t.shape, default=1) < 0 or t.size > _MAX_VALUES for t in tensors):
+            raise ValueError("a tensor of impossible size")
+    if not set(ends) <= set(range(len(graphs[0]))):
+        raise ValueError("an input or output that is no tensor")
 
 
 def _tensors(read: Any, graph: Any) -> tuple[Tensor, ...]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from firmware_export import fixed_point
 from firmware_export.errors import ExportError
 from firmware_export.fixed_point import ALL_INT8, AddScales, MulScales
-from firmware_export.graph import Graph, Op, Tensor
+from firmware_export.graph import DAMAGE, Graph, Op, Tensor, damaged
 from firmware_export.moves import MOVES, IndexMap, constant, index_maps, runs
 from firmware_export.program import (
     Copy,
@@ -46,6 +46,8 @@ def compile_graph(graph: Graph, name: str) -> Program:
         return lowering.program()
     except ExportError as error:
         raise ExportError(f"{name}: {error}") from None
+    except DAMAGE as error:
+        raise damaged(name, error) from None
 
 
 class _Lowering:
