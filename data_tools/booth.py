@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import termios
 import time
+import tty
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -110,10 +114,11 @@ class Booth:
     def _ask(self, samples: Int16, report: TakeReport) -> str:
         default = "keep" if report.good else "retry"
         choices = "  ".join(f"[{key}]{name[1:]}" for key, name in KEYS.items())
+        forget_keys()
         while True:
             click.echo(f"  {choices}   (Enter: {default})  ", nl=False)
-            key = click.getchar().lower()
-            answer = default if key in "\r\n" else KEYS.get(key)
+            key = read_key().lower()
+            answer = default if key in ("\r", "\n") else KEYS.get(key)
             click.echo(answer or "?")
             if answer == "play":
                 self.play(samples)
@@ -121,6 +126,28 @@ class Booth:
                 raise Quit
             elif answer:
                 return answer
+
+
+def forget_keys() -> None:
+    """Drop what was typed while nobody asked."""
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+def read_key() -> str:
+    """One key, without Enter; q at the end of the input. Nothing that was typed gets lost.
+
+    (click.getchar drops what was typed before it was called.)
+    """
+    number = sys.stdin.fileno()
+    if not sys.stdin.isatty():
+        return (os.read(number, 1) or b"q").decode(errors="replace")
+    before = termios.tcgetattr(number)
+    try:
+        tty.setcbreak(number, termios.TCSADRAIN)
+        return (os.read(number, 1) or b"q").decode(errors="replace")
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
 def show(samples: Int16, report: TakeReport) -> None:

@@ -129,17 +129,17 @@ def test_a_speaker_records_retries_quits_and_goes_on(soundcard, tmp_path, plan, 
     with Terminal(soundcard, *arguments) as terminal:
         agree(terminal)
         terminal.wait_for("[1 of 2]  Robert turn on")
-        terminal.wait_for("SPEAK NOW")
+        terminal.wait_for("● SPEAK NOW")
         soundcard.play(voices / "loud.wav")
         terminal.wait_for("too loud")
         terminal.wait_for("Enter: retry")
         terminal.type("\r")
-        terminal.wait_for("SPEAK NOW")
+        terminal.wait_for("● SPEAK NOW")
         soundcard.play(voices / "good.wav")
         terminal.wait_for("Enter: keep")
         terminal.type("k")
         terminal.wait_for("[2 of 2]  Robert turn off")
-        terminal.wait_for("SPEAK NOW")
+        terminal.wait_for("● SPEAK NOW")
         soundcard.play(voices / "good.wav")
         terminal.wait_for("Enter:")
         terminal.type("q")
@@ -154,7 +154,7 @@ def test_a_speaker_records_retries_quits_and_goes_on(soundcard, tmp_path, plan, 
         terminal.wait_for("room kitchen")
         terminal.wait_for("1 of 2 are done")  # and consent is not asked again
         assert "agree" not in terminal.said
-        terminal.wait_for("SPEAK NOW")
+        terminal.wait_for("● SPEAK NOW")
         soundcard.play(voices / "good.wav")
         terminal.wait_for("Enter:")
         terminal.type("s")
@@ -182,7 +182,7 @@ def test_hands_free_keeps_good_takes_and_repeats_bad_ones(soundcard, tmp_path, p
         terminal.wait_for("Do you agree?")
         terminal.type("yes\r")
         for file in ("loud.wav", "good.wav", "good.wav"):
-            terminal.wait_for("SPEAK NOW")
+            terminal.wait_for("● SPEAK NOW")
             soundcard.play(voices / file)
             terminal.wait_for("retry" if file == "loud.wav" else "keep")
         assert terminal.end() == 0
@@ -197,10 +197,10 @@ def test_ctrl_c_in_a_take_leaves_the_takes_before_it(soundcard, tmp_path, plan, 
     ) as terminal:  # fmt: skip
         terminal.wait_for("Do you agree?")
         terminal.type("yes\r")
-        terminal.wait_for("SPEAK NOW")
+        terminal.wait_for("● SPEAK NOW")
         soundcard.play(voices / "good.wav")
         terminal.wait_for("keep")
-        terminal.wait_for("SPEAK NOW")
+        terminal.wait_for("● SPEAK NOW")
         terminal.process.send_signal(signal.SIGINT)
         terminal.wait_for("stopped")
         assert terminal.end() == 130
