@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -86,6 +87,47 @@ def serving(folder: Path, *options: str, plan: str = PLAN) -> Iterator[Served]:
         reader.join(60)
     finally:
         process.kill()
+
+
+class Relay:
+    """A network between a browser and the page that can stop in the middle of an upload."""
+
+    def __init__(self, url: str):
+        self._to = int(url.split(":")[2].split("/")[0])
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = url.replace(f":{self._to}/", f":{self._listener.getsockname()[1]}/")
+        self._left_bytes: int | None = None
+        self.stalled = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stall_after(self, count_bytes: int) -> None:
+        """Let so many bytes more of the uploads through, and then nothing."""
+        self._left_bytes = count_bytes
+
+    def close(self) -> None:
+        """No more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._to))
+                threading.Thread(target=self._pass, args=(near, far, True), daemon=True).start()
+                threading.Thread(target=self._pass, args=(far, near, False), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, is_upload: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                if is_upload and self._left_bytes is not None:
+                    self._left_bytes -= len(data)
+                    if self._left_bytes < 0:
+                        self.stalled.set()
+                        continue
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 def voice(recording: np.ndarray, said: list[dict], number: int) -> np.ndarray:
