@@ -69,7 +69,9 @@ def browsing(
         options.add_experimental_option("prefs", preferences)
         service = webdriver.ChromeService(str(programs["chromedriver"]))
         driver = webdriver.Chrome(options=options, service=service)
-        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": NOTES_WHAT_PLAYS})
+        driver.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument", {"source": NOTES_WHAT_PLAYS}
+        )
         try:
             yield Visitor(driver)
         finally:
