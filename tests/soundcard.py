@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -95,6 +96,16 @@ class SoundCard:
             self._server.kill()
             self._server.wait()
             self._server = None
+
+    def freeze(self) -> None:
+        """Let the server hang: it answers nobody."""
+        assert self._server
+        self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._server
+        self._server.send_signal(signal.SIGCONT)
 
     def control(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         """Run pactl."""

@@ -6,7 +6,8 @@ and :class:`wakeword.microphone.Microphone` ends it, and starts another, when no
 
 ``python -m wakeword.capture FD ORDER`` sends packets over the socket FD (SOCK_SEQPACKET). The first
 is JSON: an error, the devices, or how the stream was opened. Each further one is :data:`HEADER` and
-mono int16 samples; one without samples every half second says that none came.
+int16 samples, interleaved if they are to be mixed; one without samples, every half second, says
+that none came.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Order:
     device: str | int | None
     channel: int | None
     channels: int | None
+    mix: bool
     rate_hz: int
     queue_s: float
 
@@ -113,18 +115,19 @@ def find_device(wanted: str | int | None, present: list[Device]) -> Device:
 
 def channels_to_open(device: Device, order: Order) -> int:
     """How many channels; raises NoSuchDevice when the device has not got the one wanted."""
-    if order.channel is None:
+    if order.channel is None and not order.mix:
         return 1
+    wanted = "mix" if order.channel is None else order.channel
     channels = order.channels or device.channels
-    if channels > device.channels or order.channel >= channels:
+    if channels > device.channels or (order.channel or 0) >= channels:
         raise NoSuchDevice(
             f"microphone {device.name!r} has {device.channels} channels, numbered from 0; "
-            f"no channel {order.channel} of {channels}"
+            f"no --channel {wanted}/{channels}"
         )
     if channels > _HARDWARE_CHANNELS:
         raise NoSuchDevice(
             f"microphone {device.name!r} is a sound server's and claims {channels} channels; "
-            f"tell how many there are in truth, as in --channel {order.channel}/4"
+            f"tell how many there are in truth, as in --channel {wanted}/4"
         )
     return channels
 
@@ -180,7 +183,8 @@ def run(link: socket.socket, order: Order) -> None:
     else:
         assert failure is not None
         raise opening_error(device, failure)
-    send_json(link, {"device": asdict(device), "rate_hz": rate_hz})
+    mixed = channels if order.mix else 1
+    send_json(link, {"device": asdict(device), "rate_hz": rate_hz, "mixed": mixed})
     dropped_told = overflows_told = 0
     while True:
         try:
@@ -189,7 +193,7 @@ def run(link: socket.socket, order: Order) -> None:
             data = b""
         if data is None:  # the stream has ended
             return
-        if channels > 1 and data:
+        if channels > mixed and data:
             data = memoryview(data).cast("h")[order.channel :: channels].tobytes()
         lost = dropped - dropped_told, overflows - overflows_told
         link.send(HEADER.pack(*lost) + data)

@@ -28,11 +28,20 @@ class MicrophoneSpec:
     device: str | None = None  # a part of its name, or its number; None: the default one
     channel: int | None = None  # from 0; None: as the device mixes them
     channels: int | None = None  # how many it has, where a sound server does not tell
+    mix: bool = False  # the mean of these channels
     rate_hz: int = 16_000  # another one, where the device's own 16 kHz is bad
 
     def make(self, on_change: Callable[[str], None]) -> Microphone:
         """The microphone, not opened yet."""
-        return Microphone(self.device, self.channel, self.channels, on_change, self.rate_hz)
+        return Microphone(
+            self.device, self.channel, self.channels, self.mix, on_change, self.rate_hz
+        )
+
+    def __post_init__(self) -> None:
+        if self.mix and self.channel is not None:
+            raise ValueError("mix is true and a channel is chosen; choose one of them")
+        if not 8000 <= self.rate_hz <= 192_000:
+            raise ValueError(f"rate_hz is {self.rate_hz}; expected 8000 to 192000")
 
 
 @dataclass(frozen=True)

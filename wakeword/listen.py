@@ -18,7 +18,7 @@ from wakeword.actions import Action
 from wakeword.actions.command import CommandSpec, words
 from wakeword.audio import SAMPLE_RATE, Int16
 from wakeword.bundle import DEFAULT_NAME
-from wakeword.config import Config
+from wakeword.config import Config, MicrophoneSpec
 from wakeword.decision import Detection
 from wakeword.detector import Detector
 from wakeword.display import Display
@@ -123,21 +123,25 @@ class Console:
 
 def _channel(
     context: click.Context, option: click.Parameter, value: str | None
-) -> tuple[int, int | None] | None:
-    """N or N/M."""
+) -> MicrophoneSpec | None:
+    """N, N/M, mix or mix/M, as the fields of the microphone that it sets."""
     if value is None:
         return None
-    number, slash, count = value.partition("/")
-    if not number.isdecimal() or (slash and not count.isdecimal()):
-        raise click.BadParameter(f"{value!r}; expected a channel from 0, or one of M, as in 2/4")
-    return int(number), int(count) if slash else None
+    which, slash, count = value.partition("/")
+    if not (which.isdecimal() or which == "mix") or (slash and not count.isdecimal()):
+        raise click.BadParameter(
+            f"{value!r}; expected a channel from 0, or one of M as in 2/4, or mix, or mix/4"
+        )
+    number = None if which == "mix" else int(which)
+    channels = int(count) if slash else None
+    return MicrophoneSpec(channel=number, channels=channels, mix=which == "mix")
 
 
 def _configured(
     config: Config,
     models: tuple[str, ...],
     device: str | None,
-    channel: tuple[int, int | None] | None,
+    channel: MicrophoneSpec | None,
     on_detect: str | None,
     threshold: float | None,
     sensitivity: str | None,
@@ -148,7 +152,9 @@ def _configured(
     if device is not None:
         microphone = replace(microphone, device=device)
     if channel is not None:
-        microphone = replace(microphone, channel=channel[0], channels=channel[1])
+        microphone = replace(
+            microphone, channel=channel.channel, channels=channel.channels, mix=channel.mix
+        )
     if models:
         detector = replace(detector, models=models)
     if threshold is not None or sensitivity is not None:
@@ -186,8 +192,8 @@ def _configured(
     "--channel",
     callback=_channel,
     metavar="N[/M]",
-    help="Take channel N (from 0) of a microphone with several; a sound server has to be asked "
-    "for channel N of M.",
+    help="Take channel N (from 0) of a microphone with several, or their mean with `mix`; a sound "
+    "server has to be asked for N of M, as in 2/4 or mix/4.",
 )
 @click.option(
     "--on-detect",

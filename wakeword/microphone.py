@@ -6,12 +6,13 @@ away (unplugged, sound server restarted), the iteration goes on with empty block
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any
 
@@ -33,19 +34,24 @@ _PACKET_BYTES = 1 << 16
 
 def devices() -> list[Device]:
     """The devices that can record, as PortAudio lists them now. Raises PortAudioMissing."""
-    with _Capture("list") as capture:
-        return [Device(**d) for d in capture.answer["devices"]]
+    capture = _Capture(None)
+    try:
+        while capture.answer is None:
+            capture.receive()
+    finally:
+        capture.close()
+    return [Device(**d) for d in capture.answer["devices"]]
 
 
 class Microphone:
     """Iterate over it for (n,) int16 blocks at 16 kHz; a context manager.
 
     The device is opened at ``rate_hz``, by default at 16 kHz where it can do that, else at its own
-    rate, and resampled. With ``channel`` (from 0) that one of its ``channels`` is taken; a sound
-    server mixes what it has to as many as are asked for, and claims any number, so there
-    ``channels`` must be told. While no audio comes, an empty block is given about every half
-    second, so that whoever iterates can attend to other things. Audio that nobody fetches waits in
-    a queue of ``queue_s``, from which the oldest is dropped.
+    rate, and resampled. With ``channel`` (from 0) that one of its ``channels`` is taken, with
+    ``mix`` their mean; a sound server mixes what it has to as many as are asked for, and claims
+    any number, so there ``channels`` must be told. While no audio comes, an empty block is given
+    about every half second, so that whoever iterates can attend to other things. Audio that nobody
+    fetches waits in a queue of ``queue_s``, from which the oldest is dropped.
 
     Raises MicrophoneError when the device cannot be opened at first (NoSuchDevice, DeviceBusy,
     PortAudioMissing); later losses are repaired and told to ``on_change`` in one line each.
@@ -60,6 +66,7 @@ class Microphone:
         device: str | int | None = None,
         channel: int | None = None,
         channels: int | None = None,
+        mix: bool = False,
         on_change: Callable[[str], None] | None = None,
         rate_hz: int = SAMPLE_RATE,
         queue_s: float = 5.0,
@@ -69,13 +76,21 @@ class Microphone:
         self.lost = False
         self.rate_hz = 0
         self.device: Device | None = None
-        self._order = Order(device, channel, channels, rate_hz, queue_s)
+        self._order = Order(device, channel, channels, mix, rate_hz, queue_s)
         self._on_change = on_change or (lambda message: None)
         self._capture: _Capture | None = None
+        self._mixed = 1  # channels that the child sends
         self._stopping = False
 
     def __enter__(self) -> Microphone:
-        self._open()
+        self._capture = _Capture(self._order)
+        try:
+            while not self._stopping and self._capture.answer is None:
+                self._capture.receive()
+        except BaseException:
+            self._close()
+            raise
+        self._opened()
         return self
 
     def __exit__(
@@ -91,7 +106,7 @@ class Microphone:
         self._stopping = True
 
     def __iter__(self) -> Iterator[Int16]:
-        heard_at = opened_at = time.monotonic()
+        heard_at = time.monotonic()
         retry_at, retry_s = 0.0, FIRST_RETRY_S
         while not self._stopping:
             packet = self._fetch()
@@ -101,16 +116,17 @@ class Microphone:
                 heard_at, retry_s = now, FIRST_RETRY_S
                 yield samples
                 continue
-            if self._capture is None or now - max(heard_at, opened_at) > NO_AUDIO_S:
+            capture = self._capture
+            stuck = capture is not None and now - max(heard_at, capture.since) > capture.patience_s
+            if capture is None or stuck:
                 if not self.lost:
                     self.lost = True
-                    away = self._capture is None
-                    why = "went away" if away else f"gave no audio for {NO_AUDIO_S:.0f} s"
+                    why = f"gave no audio for {NO_AUDIO_S:.0f} s" if stuck else "went away"
                     self._on_change(f"microphone {self._name!r} {why}; trying to open it again")
+                self._close()
                 if now >= retry_at:
-                    self._reopen()
-                    opened_at = time.monotonic()
-                    retry_at, retry_s = opened_at + retry_s, min(2 * retry_s, LAST_RETRY_S)
+                    self._capture = _Capture(self._order)
+                    retry_at, retry_s = now + retry_s, min(2 * retry_s, LAST_RETRY_S)
             self.gap_s = None
             yield EMPTY
 
@@ -119,19 +135,30 @@ class Microphone:
         return self.device.name if self.device else str(self._order.device)
 
     def _fetch(self) -> bytes | None:
-        """The next packet; None when the stream has ended or the child says nothing."""
+        """The next packet of audio; None when the stream has ended or the child says nothing."""
         if self._capture is None:
             time.sleep(IDLE_S)
             return None
         try:
-            packet = self._capture.link.recv(_PACKET_BYTES)
-        except TimeoutError:
+            packet = self._capture.receive()
+        except MicrophoneError:
+            self._close()  # it is not there (yet)
             return None
-        except OSError:
-            packet = b""
-        if not packet:
-            self._close()
+        self._opened()
         return packet
+
+    def _opened(self) -> None:
+        """Take over what a new child says about the stream."""
+        if self._capture is None or self._capture.answer is None or self._capture.known:
+            return
+        answer = self._capture.answer
+        self._capture.known = True
+        self.device = Device(**answer["device"])
+        self.rate_hz = answer["rate_hz"]
+        self._mixed = answer["mixed"]
+        self._resampler = Resampler(self.rate_hz)
+        if str(self._order.device).isdecimal():  # numbers change when devices come and go
+            self._order = replace(self._order, device=self.device.name)
 
     def _samples(self, packet: bytes | None, since_s: float) -> Int16 | None:
         """The packet's block; None if it has none. Counts what was lost before it."""
@@ -149,24 +176,10 @@ class Microphone:
         elif dropped or overflows:
             self.gap_s = dropped * BLOCK_S
         samples = np.frombuffer(packet, np.int16, offset=HEADER.size)
-        if self.rate_hz == SAMPLE_RATE:
+        if self.rate_hz == SAMPLE_RATE and self._mixed == 1:
             return samples
-        return to_int16(self._resampler.push(to_float32(samples)))
-
-    def _open(self) -> None:
-        capture = _Capture(json.dumps(asdict(self._order)))
-        self._capture = capture
-        self.device = Device(**capture.answer["device"])
-        self.rate_hz = capture.answer["rate_hz"]
-        self._resampler = Resampler(self.rate_hz)
-        capture.link.settimeout(2 * IDLE_S)
-
-    def _reopen(self) -> None:
-        self._close()
-        try:
-            self._open()
-        except MicrophoneError:
-            self._close()  # not there yet
+        mono = to_float32(samples.reshape(-1, self._mixed)).mean(axis=1, dtype=np.float32)
+        return to_int16(self._resampler.push(mono))
 
     def _close(self) -> None:
         if self._capture is not None:
@@ -175,13 +188,22 @@ class Microphone:
 
 
 class _Capture:
-    """The child process, with its first answer. Raises MicrophoneError when that is an error."""
+    """The child process. ``answer`` is its first packet, None before that came."""
 
-    def __init__(self, order: str):
+    def __init__(self, order: Order | None):
+        """``order`` None asks for the list of devices."""
+        self.answer: dict[str, Any] | None = None
+        self.known = False
+        self.since = time.monotonic()
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.link.settimeout(2 * IDLE_S)
+        # What waits shall wait in the child's queue, which is counted; packets of a mix are larger.
+        if not (order and order.mix):
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 15)
+        text = "list" if order is None else json.dumps(asdict(order))
         with theirs:
             self._process = subprocess.Popen(
-                child.command("wakeword.capture", str(theirs.fileno()), order),
+                child.command("wakeword.capture", str(theirs.fileno()), text),
                 pass_fds=[theirs.fileno()],
                 env=child.environment(),
                 cwd=child.CWD,
@@ -190,39 +212,41 @@ class _Capture:
                 stderr=subprocess.DEVNULL,  # ALSA writes about every device that it tries
                 start_new_session=True,  # Ctrl-C is for us
             )
-        try:
-            self.answer = self._first_answer()
-        except BaseException:
-            self.close()
-            raise
 
-    def _first_answer(self) -> dict[str, Any]:
-        self.link.settimeout(OPENING_S)
+    @property
+    def patience_s(self) -> float:
+        """For so long it may say nothing."""
+        return OPENING_S if self.answer is None else NO_AUDIO_S
+
+    def receive(self) -> bytes | None:
+        """The next packet of audio; None if there was none in time.
+
+        Raises MicrophoneError when the child reports an error, has ended, or does not open.
+        """
         try:
             packet = self.link.recv(_PACKET_BYTES)
         except TimeoutError:
-            raise MicrophoneError(
-                f"the microphone did not open within {OPENING_S:.0f} s; restart the sound server, "
-                "or pull its plug and put it in again"
-            ) from None
+            if self.answer is None and time.monotonic() - self.since > OPENING_S:
+                raise MicrophoneError(
+                    f"the microphone did not open within {OPENING_S:.0f} s; restart the sound "
+                    "server, or pull its plug and put it in again"
+                ) from None
+            return None
+        except OSError:
+            packet = b""
         if not packet:
-            raise MicrophoneError(
-                f"PortAudio crashed (exit status {self._process.wait()}); "
-                "`python -m sounddevice` may show why"
-            )
+            raise MicrophoneError("PortAudio ended; `python -m sounddevice` may show why")
+        if self.answer is not None:
+            return packet
         answer: dict[str, Any] = json.loads(packet)
         if "error" in answer:
             raise getattr(errors, answer["error"])(answer["message"])
-        return answer
+        self.answer, self.since = answer, time.monotonic()
+        return None
 
     def close(self) -> None:
         """End the child, whatever it is stuck in."""
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a driver may hold even a killed one
+            self._process.wait(2.0)
         self.link.close()
-
-    def __enter__(self) -> _Capture:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
