@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "record": ("data_tools.commands.record", "Record a speaker's takes in the terminal, guided."),
+    "fetch": ("data_tools.commands.fetch", "Download public corpora and voices by name."),
     "synth": ("data_tools.commands.synth", "Make clips with text-to-speech engines."),
     "confusables": ("data_tools.commands.confusables", "List near misses of a phrase."),
     "import": ("data_tools.commands.import_audio", "Take in folders, clips and long recordings."),
