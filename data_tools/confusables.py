@@ -74,6 +74,17 @@ def confusables(
     return sorted(found.values(), key=lambda c: (c.distance, c.text))
 
 
+def near_misses_to_say(phrase: str, count: int) -> list[str]:
+    """Near misses to ask people for beside ``count`` takes of the phrase.
+
+    None for a phrase that the dictionary can't pronounce.
+    """
+    try:
+        return [near.text for near in confusables(phrase, max(6, count // 2))]
+    except WakewordError:
+        return []
+
+
 def near_words(word: str, said: tuple[Phones, ...]) -> list[tuple[float, str]]:
     """Other words that sound alike with their distances, nearest first, one of each sound."""
     length, sounds = len(said[0]), set(said[0])

@@ -77,6 +77,11 @@ class Plan:
         if not self.prompts:
             raise ValueError("a plan without prompts")
 
+    @property
+    def phrases(self) -> list[str]:
+        """The wake phrases that it asks for, each once."""
+        return list(dict.fromkeys(p.text for p in self.prompts if p.kind == "phrase"))
+
 
 def default_plan(phrase: str, count: int = 20, near_misses: Iterable[str] = ()) -> Plan:
     """``count`` takes of the phrase in changing manners, near misses among them.

@@ -49,6 +49,7 @@ def command(
     first, once; without it nothing is written.
     """
     from data_tools.booth import Booth
+    from data_tools.confusables import near_misses_to_say
     from data_tools.consent import VERSION, agree, given_consent
     from data_tools.dataset import Dataset
     from data_tools.plan import default_plan, read_plan
@@ -61,7 +62,9 @@ def command(
     phrase = phrase or (opened.info.phrases[0] if opened and opened.info.phrases else None)
     if phrase is None:
         raise click.UsageError("which phrase? give --phrase")
-    plan = read_plan(toml) if toml else default_plan(phrase, count, _near_misses(phrase, count))
+    plan = (
+        read_plan(toml) if toml else default_plan(phrase, count, near_misses_to_say(phrase, count))
+    )
     consent = given_consent(opened, speaker) if opened else None
     spec = TakeSpec()
     # The microphone first: whoever agrees should not then be told that nothing works.
@@ -128,14 +131,3 @@ def _is_number(text: str) -> bool:
         return float(text) >= 0
     except ValueError:
         return False
-
-
-def _near_misses(phrase: str, count: int) -> list[str]:
-    """Near misses for people to say; none for a phrase that the dictionary can't pronounce."""
-    from data_tools.confusables import confusables
-    from wakeword.errors import WakewordError
-
-    try:
-        return [near.text for near in confusables(phrase, max(6, count // 2))]
-    except WakewordError:
-        return []

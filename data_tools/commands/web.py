@@ -11,18 +11,24 @@ import click
 @click.command(name="web")
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--phrase", help="The wake phrase; by default the dataset's first.")
-@click.option("--count", default=20, show_default=True, help="Takes of the phrase a speaker.")
-@click.option("--near-miss", "near_misses", multiple=True, help="A text that must not wake; again.")
-@click.option("--plan", type=click.Path(path_type=Path), help="Other prompts, from a TOML file.")
+@click.option("--count", type=click.IntRange(1), default=20, show_default=True, help="Of takes.")
+@click.option(
+    "--plan", "toml", type=click.Path(path_type=Path), help="Other prompts, from a TOML file."
+)
 @click.option("--host", help="Address to listen on; by default this machine's on the network.")
-@click.option("--port", default=8443, show_default=True, help="0 takes any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8443,
+    show_default=True,
+    help="0 takes any that is free.",
+)
 @click.option("--json", "json_lines", is_flag=True, help="Events as JSON, one a line.")
 def command(
     dataset: Path,
     phrase: str | None,
     count: int,
-    near_misses: tuple[str, ...],
-    plan: Path | None,
+    toml: Path | None,
     host: str | None,
     port: int,
     json_lines: bool,
@@ -32,7 +38,9 @@ def command(
     Shows a QR code. Who scans it gets a page that asks for consent, checks the microphone and goes
     through the prompts. Ctrl-C ends it.
     """
+    from data_tools.confusables import near_misses_to_say
     from data_tools.dataset import Dataset
+    from data_tools.plan import default_plan, read_plan
     from wakeword.errors import WakewordError
 
     try:
@@ -43,19 +51,18 @@ def command(
             f"`wakeword data web` needs the package {error.name!r}; "
             "install it with: pip install 'wakeword[web]'"
         ) from None
-
-    if phrase is None and plan is None and not (dataset / "dataset.toml").exists():
-        raise click.UsageError(f'{dataset}: a new dataset; give its phrase with --phrase "..."')
-    opened = Dataset.open_or_create(dataset, [phrase] if phrase else [])
-    server = Server(
-        opened,
-        _plan(opened, phrase, count, near_misses, plan),
-        terminal.as_json() if json_lines else terminal.in_words(),
-        host,
-        port,
-    )
+    known = Dataset.open(dataset).info.phrases if (dataset / "dataset.toml").exists() else ()
+    if phrase is None and toml is None and not known:
+        raise click.UsageError(f'{dataset} has no phrase yet; give one with --phrase "..."')
+    if toml:
+        plan = read_plan(toml)
+    else:
+        phrase = phrase or known[0]
+        plan = default_plan(phrase, count, near_misses_to_say(phrase, count))
+    opened = Dataset.open_or_create(dataset, [phrase] if phrase else plan.phrases)
+    tell = terminal.as_json() if json_lines else terminal.in_words()
     before = len(opened.clips())
-    with server:
+    with Server(opened, plan, tell, host, port) as server:
         if json_lines:
             about = {"url": server.invitation.url, "fingerprint": server.certificate.fingerprint}
             click.echo(json.dumps({"what": "listening", **about}))
@@ -63,14 +70,3 @@ def command(
             terminal.show_invitation(server.invitation, server.certificate.fingerprint, opened)
         server.run()
     click.echo(terminal.summary(opened, before), err=json_lines)
-
-
-def _plan(dataset, phrase, count, near_misses, path):  # type: ignore[no-untyped-def]
-    from data_tools.plan import default_plan, read_plan
-    from wakeword.errors import WakewordError
-
-    if path is not None:
-        return read_plan(path)
-    if phrase is None and not dataset.info.phrases:
-        raise WakewordError(f'{dataset.folder}: has no phrase yet; give one with --phrase "..."')
-    return default_plan(phrase or dataset.info.phrases[0], count, near_misses)
