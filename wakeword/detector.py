@@ -109,12 +109,12 @@ class Detector:
             )
         if block.ndim != 1:
             raise ValueError(f"a block of shape {block.shape}; expected one channel, (n,)")
-        data = np.concatenate((self._rest, block)) if len(self._rest) else block
+        data = np.concatenate((self._rest, block))  # always a copy: the gate keeps parts of it
         whole = len(data) - len(data) % STEP_SAMPLES
         detections: list[Detection] = []
         for start in range(0, whole, STEP_SAMPLES):
             detections += self._push_unit(data[start : start + STEP_SAMPLES])
-        self._rest = data[whole:].copy()  # never keep a caller's buffer
+        self._rest = data[whole:]
         return detections
 
     def skip(self, n_samples: int) -> None:

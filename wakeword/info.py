@@ -10,6 +10,9 @@ from wakeword.bundle import DEFAULT_NAME, Bundle
 from wakeword.model import StreamingModel, runtime_name
 from wakeword.spec import to_table
 
+# How a share among the measures of an operating point is called here.
+_SHARES = {"frr": "misses", "near_miss_rate": "fires at"}
+
 
 @click.command()
 @click.argument("bundle", default=DEFAULT_NAME)
@@ -43,15 +46,15 @@ def info(bundle: str, as_json: bool) -> None:
     for point in extension.operating_points:
         click.echo(f"\n{point.name}: fires at {point.threshold:g}")
         for m in point.measures:
-            if m.what == "frr":
+            if m.what == "fa_per_hour":
                 click.echo(
-                    f"  misses {m.value:6.1%}  [{m.low:.1%}, {m.high:.1%}]  "
-                    f"{m.events} of {m.of:g}: {m.on}"
+                    f"  false accepts per hour {m.value:.2f}  [{m.low:.2f}, {m.high:.2f}]  "
+                    f"{m.events} in {m.of:.1f} h: {m.on}"
                 )
             else:
                 click.echo(
-                    f"  {m.what} {m.value:.2f}  [{m.low:.2f}, {m.high:.2f}]  "
-                    f"{m.events} in {m.of:.2f} h: {m.on}"
+                    f"  {_SHARES.get(m.what, m.what)} {m.value:6.1%}  [{m.low:.1%}, {m.high:.1%}]  "
+                    f"{m.events} of {m.of:g}: {m.on}"
                 )
     if extension.data:
         click.echo("\nlearned from")
