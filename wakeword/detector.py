@@ -10,6 +10,7 @@ import numpy as np
 from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Float32, Int16
 from wakeword.bundle import Bundle
 from wakeword.decision import Decision, Detection
+from wakeword.errors import BundleError
 from wakeword.frontend import N_CHANNELS, FrontEnd
 from wakeword.gate import UNIT_S, VadGate, widest
 from wakeword.model import StreamingModel
@@ -42,6 +43,7 @@ class Detector:
         self.bundles = tuple(bundles)
         self.trace = trace
         self._front_end = FrontEnd()
+        self._threshold, self._operating_point = threshold, operating_point
         self._listeners = [_Listener(b, threshold, operating_point) for b in bundles]
         if gate is True:
             gate = VadGate(widest([b.extension.gate for b in bundles]))
@@ -116,6 +118,20 @@ class Detector:
             detections += self._push_unit(data[start : start + STEP_SAMPLES])
         self._rest = data[whole:]
         return detections
+
+    def replace(self, bundles: Sequence[Bundle]) -> None:
+        """Hear with newer versions of the same bundles from now on; the clock goes on.
+
+        Raises BundleError, and changes nothing, when one of them has another name or does not run.
+        """
+        names, now = [b.name for b in self.bundles], [b.name for b in bundles]
+        if names != now:
+            raise BundleError(f"the bundles {names} cannot be replaced by {now}")
+        listeners = [_Listener(b, self._threshold, self._operating_point) for b in bundles]
+        self.bundles, self._listeners = tuple(bundles), listeners
+        self._front_end.reset()
+        if self._gate:
+            self._gate.reset()
 
     def skip(self, n_samples: int) -> None:
         """Audio was lost: keep the clock right, and start afresh on what comes next."""

@@ -25,6 +25,7 @@ from wakeword.display import Display
 from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
 from wakeword.notify import Notifier
+from wakeword.reload import ModelWatch
 
 _OVERFLOW_S = 60.0  # between two messages about lost audio
 
@@ -88,12 +89,17 @@ class Console:
     def show(self, detection: Detection) -> None:
         """Print one detection at once: a JSON object a line, or for people."""
         if self._as_json:
-            click.echo(json.dumps(asdict(detection), ensure_ascii=False))
+            line = json.dumps(asdict(detection), ensure_ascii=False)
         else:
             self._display.close()
             now = time.strftime("%H:%M:%S")
-            click.echo(f"{now}  {detection.phrase}  (score {detection.score:.2f})")
-        sys.stdout.flush()
+            line = f"{now}  {detection.phrase}  (score {detection.score:.2f})"
+        try:
+            click.echo(line)
+        except BrokenPipeError:  # the reader is gone, and with it the purpose
+            raise
+        except OSError as error:  # a full disk may become free again
+            self.say(f"standard output: {error.strerror}; a detection is not written there")
 
     def say(self, message: str) -> None:
         """A message on standard error."""
@@ -231,7 +237,7 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
         console = Console(microphone, detector, as_json)
         notifier = Notifier()
         actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
-        actions.append(notifier)
+        actions += [notifier, ModelWatch(detector, console.say)]
         for action in actions:
             stack.callback(action.close)
         stack.enter_context(microphone)

@@ -78,6 +78,14 @@ class StreamingModel:
                 f"{bundle.path or bundle.name}: the manifest says stride {extension.stride}, "
                 f"{bundle.manifest.model} takes {model.stride} frames a step; copy both files again"
             )
+        try:  # some damage shows only when the model runs
+            model.step(np.zeros((model.stride, N_CHANNELS), np.float32))
+        except RuntimeError as error:
+            raise BundleError(
+                f"{bundle.name}: the model does not run ({str(error).splitlines()[0]}); "
+                "copy it again"
+            ) from None
+        model.reset()
         return model
 
     def reset(self) -> None:
