@@ -386,17 +386,17 @@ def run_web(*arguments: str) -> subprocess.CompletedProcess:
 
 def test_what_the_host_does_wrong_is_told_in_one_line(page, tmp_path):
     port = page.url.split(":")[2].split("/")[0]
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text(PLAN)
+    bad.write_text(PLAN.replace("near_miss", "song"))
+    a_plan = ["--plan", str(good)]
     wrong = {
         "has no phrase yet": ([str(tmp_path / "new")], 2),
-        "stop that one first": ([str(page.folder), "--port", "0"], 1),
-        "--port": (
-            [str(tmp_path / "a"), "--phrase", "x", "--host", "127.0.0.1", "--port", port],
-            1,
-        ),
-        "no such address": ([str(tmp_path / "b"), "--phrase", "x", "--host", "nowhere.invalid"], 1),
-        "kind 'song'": ([str(tmp_path / "c"), "--phrase", "x", "--plan", str(tmp_path / "p")], 1),
+        "stop that one first": ([str(page.folder), "--port", "0", *a_plan], 1),
+        "--port": ([str(tmp_path / "a"), "--host", "127.0.0.1", "--port", port, *a_plan], 1),
+        "no such address": ([str(tmp_path / "b"), "--host", "nowhere.invalid", *a_plan], 1),
+        "kind 'song'": ([str(tmp_path / "c"), "--plan", str(bad)], 1),
     }
-    (tmp_path / "p").write_text(PLAN.replace("near_miss", "song"))
     for words, (arguments, status) in wrong.items():
         done = run_web(*arguments)
         assert done.returncode == status and words in done.stderr, done.stderr

@@ -4,7 +4,7 @@ import { Microphone } from "./microphone.js";
 import { clearError, element, showMessage } from "./screens.js";
 
 const REMEMBERED = "microphone";
-const GOOD_DB = -30; // of the loudest tenth of a second; the bar's green part begins here
+const GOOD_DB = -40; // of the loudest moment; the bar's green part begins here
 const LOUD_DB = -3; // of the peak
 const MUTED_DB = -100;
 const HOLD_S = 2; // how long a word stays visible in the bar's verdict

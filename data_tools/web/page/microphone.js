@@ -41,6 +41,9 @@ export class Microphone {
     const rate = this.track.getSettings().sampleRate;
     this.context = new AudioContext(rate ? { sampleRate: rate } : {});
     this.track.addEventListener("ended", () => this.lose());
+    // A telephone call or another app stops the context on phones; it goes on afterwards.
+    this.wake = () => document.visibilityState === "visible" && this.context.resume();
+    document.addEventListener("visibilitychange", this.wake);
   }
 
   get rate() {
@@ -118,6 +121,7 @@ export class Microphone {
   close() {
     if (this.node) this.node.port.onmessage = null;
     this.track.stop();
+    document.removeEventListener("visibilitychange", this.wake);
     if (this.context.state !== "closed") this.context.close();
   }
 

@@ -8,6 +8,8 @@ import { Waveform } from "./waveform.js";
 
 const PAUSE_S = { phrase: 0.9, near_miss: 0.9, free_speech: 2.5, room_tone: null };
 const LONG_TEXT = 60; // characters
+// Refusals after which the same take may be sent again; after others it must be recorded again.
+const PASSING = ["offline", "too_slow", "broken_off", "cut_short", "too_fast", "disk_full"];
 
 export class Recorder {
   constructor({ onprogress, onend, onlost }) {
@@ -16,7 +18,7 @@ export class Recorder {
     this.microphone = null;
     this.number = 0; // of the prompt
     this.stage = "ready"; // ready, recording, sending, judged, unsent
-    this.take = null; // { samples, rate, answer }
+    this.take = null; // { samples, rate, answer, refusal }
     this.waveform = new Waveform(element("waveform"));
     const buttons = {
       go: () => this.go(),
@@ -52,6 +54,10 @@ export class Recorder {
     return this.session.prompts[this.number];
   }
 
+  get mayResend() {
+    return this.stage === "unsent" && PASSING.includes(this.take.refusal.code);
+  }
+
   // The next prompt without a take, from here on and then from the start.
   next() {
     player.stop();
@@ -76,7 +82,7 @@ export class Recorder {
     this.stage = stage;
     this.refresh();
     if (stage === "ready" || stage === "recording") element("go").focus();
-    if (stage === "unsent") element("resend").focus();
+    if (stage === "unsent") element(this.mayResend ? "resend" : "again").focus();
     if (stage === "judged") element(this.take.answer.kept ? "next" : "again").focus();
   }
 
@@ -90,11 +96,12 @@ export class Recorder {
     element("go").classList.toggle("recording", stage === "recording");
     element("go-text").textContent = text(stage === "recording" ? "stop" : "record");
     element("after").hidden = !["judged", "unsent"].includes(stage);
-    element("resend").hidden = stage !== "unsent";
+    element("resend").hidden = !this.mayResend;
     element("next").hidden = stage !== "judged" || !this.take.answer.kept;
     const insists = stage === "judged" && !this.take.answer.kept && this.take.answer.may_insist;
     element("anyway").hidden = !insists;
-    element("again").classList.toggle("primary", stage === "judged" && !this.take.answer.kept);
+    const isBad = stage === "unsent" ? !this.mayResend : stage === "judged" && !this.take.answer.kept;
+    element("again").classList.toggle("primary", isBad);
     element("play").textContent = text(player.isPlaying() ? "stop_playing" : "play");
     element("skip").hidden = stage === "judged" && this.take.answer.kept;
     element("skip").disabled = stage === "recording" || stage === "sending";
@@ -175,7 +182,7 @@ export class Recorder {
     } catch {
       return; // the microphone is gone; the check screen says so
     }
-    this.take = { samples, rate: this.microphone.rate, answer: null };
+    this.take = { samples, rate: this.microphone.rate, answer: null, refusal: null };
     this.waveform.show(samples);
     await this.send(false);
   }
@@ -191,6 +198,7 @@ export class Recorder {
       });
     } catch (error) {
       if (this.take !== take) return;
+      take.refusal = error;
       this.to("unsent");
       showError(error);
       return;
@@ -221,6 +229,6 @@ export class Recorder {
     const button = id && element(id);
     if (!button || (event.key === " " && isOnControl)) return;
     event.preventDefault();
-    if (button.checkVisibility() && !button.disabled) button.click();
+    if (button.offsetParent && !button.disabled) button.click();
   }
 }

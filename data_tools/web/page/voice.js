@@ -1,7 +1,7 @@
 // When has somebody finished speaking? By level: over the room's noise, and then not for a while.
 const FLOOR_S = 3; // the noise is the quietest tenth of so long
 const OVER_NOISE_DB = 10;
-const FAINTEST_DB = -60; // below this nothing is speech
+const FAINTEST_DB = -66; // below this nothing is speech
 const STARTS_AFTER_S = 0.06; // a click is shorter
 const LEAST_DB = -120;
 
