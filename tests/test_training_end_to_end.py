@@ -130,7 +130,7 @@ def test_the_bundle_says_what_it_learned_from_and_what_was_measured(trained: Pat
     assert "fa_per_hour" not in measured, "8 seconds of test speech cannot tell a rate"
     assert sum(d.clips for d in extension.data) > 60
     report = json.loads((trained.parent / "evaluation.json").read_text())
-    assert report["balanced"]["streams"]["clean"]["phrases"] == 2
+    assert report["balanced"]["streams"]["synthetic voices, clean"]["phrases"] == 2
 
 
 def test_a_finished_run_gives_the_same_bundle_again(trained: Path) -> None:

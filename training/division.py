@@ -31,6 +31,15 @@ class Division:
         """The test's clips of a label."""
         return [clip for clip in self.test if clip.label == label]
 
+    def test_phrases(self) -> dict[str, list[Clip]]:
+        """The test's wake phrases, by who says them."""
+        phrases = self.tested("positive")
+        groups = {
+            "synthetic voices": [clip for clip in phrases if clip.origin == "tts"],
+            "people": [clip for clip in phrases if clip.origin != "tts"],
+        }
+        return {who: clips for who, clips in groups.items() if clips}
+
     def test_speech(self) -> list[Clip]:
         """The test's real speech without the phrase: what false accepts are counted on."""
         return [c for c in self.tested("negative") if c.origin in ("corpus", "recorded")]
@@ -79,6 +88,8 @@ def _gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
         yield from tables.speech()
         yield from tables.noise()
         yield from tables.rirs()
+        # Too few for training; they tell how synthetic voices carry over to people.
+        yield from (replace(clip, split="test") for clip in tables.wake(phrase))
     for folder in spec.datasets:
         dataset = Dataset.open(beside / folder)
         for clip in dataset.clips():

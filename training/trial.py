@@ -27,12 +27,12 @@ def hear(
 ) -> dict[str, list[Heard]]:
     """Every test stream through the detector: phrases clean and in noise, near misses, speech."""
     rng = np.random.default_rng(seed)
-    phrases, noise = division.tested("positive"), division.tested("background")
+    noise = division.tested("background")
     near, speech = division.test_near_misses(), division.test_speech()
     heard: dict[str, list[Heard]] = {}
-    for snr_db in SNRS_DB if noise else SNRS_DB[:1]:
-        if phrases:
-            name = "clean" if snr_db is None else f"{snr_db:g} dB"
+    for who, phrases in division.test_phrases().items():
+        for snr_db in SNRS_DB if noise else SNRS_DB[:1]:
+            name = f"{who}, " + ("clean" if snr_db is None else f"{snr_db:g} dB")
             heard[name] = [listen(bundle, s, gate) for s in spoken(phrases, noise, snr_db, rng)]
     if near:
         heard[NEAR_MISSES] = [listen(bundle, s, gate) for s in spoken(near, (), None, rng)]
@@ -59,16 +59,17 @@ def judge(
 
 
 def _measures(outcomes: dict[str, Outcome], division: Division) -> Iterator[Measure]:
-    voices = f"{_speakers(division.tested('positive'))} voices never heard in training"
     for name, outcome in outcomes.items():
         if name == SPEECH:
             with contextlib.suppress(TooShort):  # the counts still stand in the report
                 talkers = _speakers(division.test_speech())
                 yield outcome.fa_per_hour(f"real speech of {talkers} test speakers")
         elif name == NEAR_MISSES:
-            yield outcome.fired(f"other phrases by {voices}")
+            voices = _speakers(division.test_near_misses())
+            yield outcome.fired(f"other phrases by {voices} synthetic voices of the test")
         else:
-            yield outcome.frr(f"{voices}, {name}")
+            speakers = len(outcome.by_speaker())
+            yield outcome.frr(f"{speakers} {name}; none of them heard in training")
 
 
 def _details(outcome: Outcome) -> dict[str, Any]:
