@@ -9,6 +9,7 @@ from data_tools.labels import LabelSpec
 from data_tools.scenes import SceneSpec
 from training.batches import BatchSpec
 from training.calibrate import CalibrateSpec
+from training.distil import DistilSpec
 from training.fit import FitSpec
 from training.model import NetworkSpec
 from training.package import About, DecisionSpec
@@ -59,6 +60,7 @@ class Recipe:
     network: NetworkSpec = field(default_factory=NetworkSpec)
     batch: BatchSpec = field(default_factory=BatchSpec)
     fit: FitSpec = field(default_factory=FitSpec)
+    distil: DistilSpec = field(default_factory=DistilSpec)
     validation: ValidationSpec = field(default_factory=ValidationSpec)
     decision: DecisionSpec = field(default_factory=DecisionSpec)
     gate: GateSpec = field(default_factory=GateSpec)

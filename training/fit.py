@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.batches import Sampler
+from training.distil import TaughtSampler
 from wakeword.errors import WakewordError
 from wakeword.spec import write_atomic
 
@@ -63,7 +64,11 @@ def learning_rate(step: int, spec: FitSpec) -> float:
 
 
 def fit(
-    model: keras.Model, sampler: Sampler, spec: FitSpec, validate: Validate, folder: Path
+    model: keras.Model,
+    sampler: Sampler | TaughtSampler,
+    spec: FitSpec,
+    validate: Validate,
+    folder: Path,
 ) -> Weights:
     """Train ``model``; the averaged weights that validated best.
 

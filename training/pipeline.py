@@ -19,6 +19,7 @@ from data_tools.sources import Sources
 from training import features, package, trial
 from training.batches import Sampler
 from training.calibrate import operating_points
+from training.distil import TaughtSampler
 from training.division import Division, divide
 from training.evaluate import listen
 from training.fit import Weights, fit
@@ -46,8 +47,9 @@ def run(recipe_path: Path, folder: Path, workers: int = 1) -> Bundle:
     job = Run.begin(recipe_path, folder)
     division = divide(job.recipe.data, job.recipe.about.phrase, recipe_path.parent)
     provenance = job.note(division.learned_from)
+    teachers = [teacher(job, recipe_path.parent / t, workers) for t in job.recipe.distil.teachers]
     learned, aside = build_features(job, division, workers)
-    model = train(job, learned, aside)
+    model = train(job, learned, aside, teachers)
     bundle = export(job, model, learned, division.learned_from, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
@@ -89,22 +91,46 @@ def build_features(job: Run, division: Division, workers: int) -> tuple[Material
     return Material.of(learned, recipe.labels), Material.of(aside, recipe.labels)
 
 
-def train(job: Run, learned: Material, aside: Material) -> keras.Model:
+def teacher(job: Run, recipe_path: Path, workers: int) -> keras.Model:
+    """The network of another recipe, trained in a run folder inside this one."""
+    other = Run.begin(recipe_path, job.folder / "teachers" / recipe_path.stem)
+    trained = trained_network(other)
+    if trained is not None:
+        return trained
+    division = divide(other.recipe.data, other.recipe.about.phrase, recipe_path.parent)
+    return train(other, *build_features(other, division, workers), teachers=[])
+
+
+def trained_network(job: Run) -> keras.Model | None:
+    """The network of a run whose training is done."""
+    path = job.folder / "network.npz"
+    if not path.exists():
+        return None
+    model = build(job.recipe.network, job.recipe.seed)
+    with np.load(path) as kept:
+        model.set_weights([kept[name] for name in sorted(kept.files)])
+    return model
+
+
+def train(
+    job: Run, learned: Material, aside: Material, teachers: Sequence[keras.Model]
+) -> keras.Model:
     """The network with the weights that validated best."""
-    recipe, path = job.recipe, job.folder / "network.npz"
+    trained = trained_network(job)
+    if trained is not None:
+        return trained
+    recipe = job.recipe
     model = build(recipe.network, recipe.seed)
-    if path.exists():
-        with np.load(path) as kept:
-            model.set_weights([kept[name] for name in sorted(kept.files)])
-        return model
     stride, decision = recipe.network.stride, recipe.decision
-    sampler = Sampler(learned, recipe.batch, stride, recipe.seed)
+    sampler: Sampler | TaughtSampler = Sampler(learned, recipe.batch, stride, recipe.seed)
+    if teachers:
+        sampler = TaughtSampler(sampler, teachers, recipe.distil.weight)
     validate = Validator(
         recipe.validation, aside, learned, decision.window, decision.refractory_s, stride
     )
     weights = fit(model, sampler, recipe.fit, validate, job.folder)
     model.set_weights(weights)
-    write_atomic(path, _npz(weights))
+    write_atomic(job.folder / "network.npz", _npz(weights))
     return model
 
 
