@@ -69,14 +69,12 @@ class Studio:
         with self._lock:
             speaker = self.speakers.of(secret)
             prompts = [asdict(prompt) for prompt in self.plan.prompts]
-            state = {"phrases": self.dataset.info.phrases, "prompts": prompts, "speaker": None}
-            if speaker is not None:
-                state["speaker"] = {
-                    "name": speaker.name,
-                    "group": asdict(speaker.group),
-                    "agreed": speaker.consent.version == self.dataset.info.consent_version,
-                }
-            return {**state, **self._progress(speaker)}
+            about = speaker and {
+                "name": speaker.name,
+                "group": asdict(speaker.group),
+                "agreed": speaker.consent.version == self.dataset.info.consent_version,
+            }
+            return {"prompts": prompts, "speaker": about, **self._progress(speaker)}
 
     def consent(self, language: str) -> dict[str, Any]:
         """The consent text, with its version."""
@@ -146,7 +144,7 @@ class Studio:
                 try:
                     self._session(speaker).keep(prompt, samples, report, instead_of)
                 except OSError as error:
-                    raise _disk_refusal(error.strerror) from None
+                    raise _disk_refusal(str(error.strerror)) from None
             progress = self._progress(speaker)
         detail = f'"{prompt.text}"' if prompt.kind != "room_tone" else "room tone"
         self._tell_progress("kept" if kept else "not kept", speaker, f"{detail} {_judged(report)}")

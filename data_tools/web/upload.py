@@ -7,6 +7,7 @@ Everything about that file is checked here, because anyone with the invitation m
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import anyio
 import numpy as np
@@ -94,7 +95,7 @@ def decode(body: bytes, longest_s: float) -> Int16:
     return to_int16(Resampler(rate_hz).push(mono, last=True))
 
 
-def _check_header(sound, longest_s: float) -> None:  # type: ignore[no-untyped-def]
+def _check_header(sound: Any, longest_s: float) -> None:
     if sound.format not in ("WAV", "WAVEX") or sound.subtype not in ("FLOAT", "PCM_16"):
         raise RefusedError(
             415, "not_wav", f"{sound.format} {sound.subtype}; expected WAV with FLOAT or PCM_16"

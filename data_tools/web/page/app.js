@@ -6,7 +6,7 @@ import { Recordings } from "./recordings.js";
 import { clearError, confirmed, element, isShown, show, showError, showMessage } from "./screens.js";
 import { server } from "./server.js";
 
-// What the server knows: { phrases, prompts, speaker, takes, recordings }.
+// What the server knows: { prompts, speaker, takes, recordings }.
 let session = null;
 let consent = null;
 
