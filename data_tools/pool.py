@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,8 +43,17 @@ class AudioPool:
         self._ends = np.load(self.folder / "ends.npy")
         self._samples: Int16 = np.memmap(self.folder / "samples.int16", np.int16, mode="r")
 
-    def __reduce__(self) -> tuple[type[AudioPool], tuple[Path]]:
-        return AudioPool, (self.folder,)
+    def __reduce__(self) -> tuple[Any, ...]:
+        if isinstance(self._samples, np.memmap):
+            return AudioPool, (self.folder,)
+        return AudioPool.__new__, (AudioPool,), self.__dict__
+
+    @classmethod
+    def in_memory(cls, pool: AudioPool) -> AudioPool:
+        """The same pool, to be sent to where its folder is not: pickles with its samples."""
+        copy = cls.__new__(cls)
+        copy.__dict__.update(pool.__dict__, _samples=np.array(pool._samples))
+        return copy
 
     def __len__(self) -> int:
         return len(self.clips)

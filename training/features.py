@@ -154,9 +154,13 @@ def build(
     n_scenes: int,
     seed: int = 0,
     workers: int = 1,
+    ray: str | None = None,
 ) -> FeatureStore:
-    """A store of ``n_scenes`` scenes; goes on if it was stopped, returns at once if it is there."""
-    return build_job(folder, SceneJob(spec, sources, n_scenes), seed, workers)
+    """A store of ``n_scenes`` scenes; goes on if it was stopped, returns at once if it is there.
+
+    ``workers`` processes of this machine, or the Ray cluster at the address ``ray``.
+    """
+    return build_job(folder, SceneJob(spec, sources, n_scenes), seed, workers, ray)
 
 
 def build_streams(
@@ -166,12 +170,15 @@ def build_streams(
     copies: int = 1,
     seed: int = 0,
     workers: int = 1,
+    ray: str | None = None,
 ) -> FeatureStore:
     """A store of long plain negatives: all running speech and noise, clean and augmented."""
-    return build_job(folder, StreamJob(spec, sources, copies), seed, workers)
+    return build_job(folder, StreamJob(spec, sources, copies), seed, workers, ray)
 
 
-def build_job(folder: str | Path, job: Job, seed: int, workers: int) -> FeatureStore:
+def build_job(
+    folder: str | Path, job: Job, seed: int, workers: int, ray: str | None = None
+) -> FeatureStore:
     """Build any job. WakewordError if the folder holds a store of something else."""
     from rich.progress import track
 
@@ -191,8 +198,10 @@ def build_job(folder: str | Path, job: Job, seed: int, workers: int) -> FeatureS
     write_atomic(folder / "store.json", json.dumps(about, indent=1).encode())
     shards = _shards(offsets)
     missing = [i for i in range(len(shards)) if not _part(folder, i).exists()]
-    tasks = [(str(folder), i, shards[i], offsets) for i in missing]
-    done = _run(tasks, job, seed, workers)
+    if ray:
+        done = _run_on_ray(ray, folder, job, seed, missing, shards, offsets)
+    else:
+        done = _run([(str(folder), i, shards[i], offsets) for i in missing], job, seed, workers)
     for _ in track(done, "features", total=len(missing), disable=len(missing) < 4):
         pass
     _finish(folder, job, offsets, len(shards))
@@ -252,6 +261,25 @@ def _run(tasks: list[Any], job: Job, seed: int, workers: int) -> Iterator[None]:
             raise
 
 
+def _run_on_ray(
+    address: str,
+    folder: Path,
+    job: Job,
+    seed: int,
+    missing: list[int],
+    shards: list[tuple[int, int]],
+    offsets: npt.NDArray[np.int64],
+) -> Iterator[None]:
+    """Build the shards on a Ray cluster and write them here; yields as each is done."""
+    from training.cluster import render_on_ray
+
+    results = render_on_ray(address, job, seed, [shards[i] for i in missing], render_shard)
+    for number, result in results:
+        shard = missing[number]
+        _write_shard(folder, shard, int(offsets[shards[shard][0]]), *result)
+        yield
+
+
 class _Worker:
     """What a worker process keeps between shards: the job, sent once."""
 
@@ -275,15 +303,20 @@ def build_shard(
     offsets: npt.NDArray[np.int64],
 ) -> None:
     """Render the scenes of one shard into their place; the events file says that it is done."""
-    first, last = scenes
-    frames, rows, clips = render_shard(job, seed, first, last)
-    with (Path(folder) / "frames.int8").open("r+b") as file:
-        file.seek(int(offsets[first]) * N_CHANNELS)
+    result = render_shard(job, seed, *scenes)
+    _write_shard(Path(folder), shard, int(offsets[scenes[0]]), *result)
+
+
+def _write_shard(
+    folder: Path, shard: int, offset: int, frames: Frames, rows: list[list[float]], clips: list[str]
+) -> None:
+    with (folder / "frames.int8").open("r+b") as file:
+        file.seek(offset * N_CHANNELS)
         file.write(frames.tobytes())
         file.flush()
         os.fsync(file.fileno())
     part = json.dumps({"events": rows, "clips": clips}).encode()
-    write_atomic(_part(Path(folder), shard), part)
+    write_atomic(_part(folder, shard), part)
 
 
 def render_shard(
