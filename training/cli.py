@@ -27,14 +27,15 @@ def train() -> None:
 )
 @click.option("--workers", default=lambda: os.cpu_count() or 1, show_default="one a core",
               type=click.IntRange(1), help="Processes that compute features.")  # fmt: skip
+@click.option("--ray", help="Compute features on this Ray cluster instead: HOST:PORT, or auto.")
 @click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
-def run(recipe: Path, out: Path | None, workers: int, as_json: bool) -> None:
+def run(recipe: Path, out: Path | None, workers: int, ray: str | None, as_json: bool) -> None:
     """Train a model by RECIPE (a .toml file) and write a run folder with its bundle."""
     _quiet_tensorflow()
     from training import pipeline
 
     folder = out or Path("runs") / recipe.stem
-    bundle = pipeline.run(recipe, folder, workers)
+    bundle = pipeline.run(recipe, folder, workers, ray)
     _show(bundle, as_json)
     click.echo(f"bundle: {folder / bundle.name}.json", err=as_json)
 

@@ -42,13 +42,16 @@ if TYPE_CHECKING:
 CALIBRATION_FRAMES = 60_000  # ten minutes: the ranges of the int8 network come from these
 
 
-def run(recipe_path: Path, folder: Path, workers: int = 1) -> Bundle:
-    """Train, export, calibrate and evaluate; the bundle, which lies in ``folder`` by then."""
+def run(recipe_path: Path, folder: Path, workers: int = 1, ray: str | None = None) -> Bundle:
+    """Train, export, calibrate and evaluate; the bundle, which lies in ``folder`` by then.
+
+    Features come from ``workers`` processes, or from the Ray cluster at the address ``ray``.
+    """
     job = Run.begin(recipe_path, folder)
     division = divide(job.recipe.data, job.recipe.about.phrase, recipe_path.parent)
     provenance = job.note(division.learned_from)
     teachers = [teacher(job, recipe_path.parent / t, workers) for t in job.recipe.distil.teachers]
-    learned, aside = build_features(job, division, workers)
+    learned, aside = build_features(job, division, workers, ray)
     model = train(job, learned, aside, teachers)
     bundle = export(job, model, learned, division.learned_from, provenance)
     bundle = calibrate(job, bundle, division, workers)
@@ -56,7 +59,9 @@ def run(recipe_path: Path, folder: Path, workers: int = 1) -> Bundle:
     return evaluate(job, bundle, division)
 
 
-def build_features(job: Run, division: Division, workers: int) -> tuple[Material, Material]:
+def build_features(
+    job: Run, division: Division, workers: int, ray: str | None = None
+) -> tuple[Material, Material]:
     """Features of all scenes and streams: to learn from, and kept aside for validation."""
     recipe, folder = job.recipe, job.folder / "features"
     sources = _sources(job, division.train, workers)
@@ -67,13 +72,15 @@ def build_features(job: Run, division: Division, workers: int) -> tuple[Material
     for number, scenes in enumerate(recipe.scenes):
         seed = recipe.seed * 1000 + number
         learned.append(
-            features.build(folder / scenes.name, scenes.spec, sources, scenes.count, seed, workers)
+            features.build(
+                folder / scenes.name, scenes.spec, sources, scenes.count, seed, workers, ray
+            )
         )
         if len(others.positives):
             aside.append(
                 features.build(
                     folder / f"{scenes.name}-aside", scenes.spec, others,
-                    max(1, scenes.count // 15), seed + 500, workers,
+                    max(1, scenes.count // 15), seed + 500, workers, ray,
                 )
             )  # fmt: skip
     for kept, name, origin in ((learned, "streams", sources), (aside, "streams-aside", others)):
@@ -81,7 +88,7 @@ def build_features(job: Run, division: Division, workers: int) -> tuple[Material
             kept.append(
                 features.build_streams(
                     folder / name, recipe.scenes[0].spec, origin, recipe.stream_copies,
-                    recipe.seed, workers,
+                    recipe.seed, workers, ray,
                 )
             )  # fmt: skip
     if not aside:
