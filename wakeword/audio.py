@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ STEP_SAMPLES = 480  # 30 ms: what the gate decides on and a stride-3 network eat
 Int16 = npt.NDArray[np.int16]
 Float32 = npt.NDArray[np.float32]
 
+_ENDLESS_BYTES = 0x7FFF_0000
 _BLOCK_S = 0.5  # files are decoded half a second at a time, so a day of audio needs no memory
 
 
@@ -70,7 +72,7 @@ def stream_file(path: str | Path, channel: int | None = None) -> Iterator[Int16]
     """Decode a WAV, FLAC, Ogg or MP3 file in blocks of (n,) int16 at 16 kHz.
 
     Several channels are averaged, or one is taken by its number from 0. Raises AudioError for a
-    file that is missing, empty, cut short or no sound.
+    file that is missing, empty or no sound, and at the end of one that is cut short.
     """
     import soundfile
 
@@ -117,15 +119,30 @@ def stream_file(path: str | Path, channel: int | None = None) -> Iterator[Int16]
             last = len(block) < block_frames
             if last and got_frames == 0:
                 raise AudioError(f"{path}: holds no samples that decode; copy it again")
-            # MP3 and Ogg headers may be off by a codec frame; WAV and FLAC are exact.
-            if last and sound.format in ("WAV", "FLAC") and got_frames < sound.frames:
-                raise AudioError(
-                    f"{path}: cut short, {got_frames} of {sound.frames} samples; copy it again"
-                )
             mono = block.mean(axis=1) if channel is None else block[:, channel]
             yield to_int16(resampler.push(np.ascontiguousarray(mono, np.float32), last=last))
             if last:
-                return
+                break
+        if lacking := _lacking(sound, got_frames):
+            raise AudioError(f"{path}: cut short, {lacking}; copy it again")
+
+
+def _lacking(sound: Any, got_frames: int) -> str | None:
+    """What a file that has been read to its end says to have more, in the words of its format.
+
+    libsndfile reads what is there of a WAV or Ogg that was cut, and notes it in its log only.
+    """
+    if sound.format == "OGG" and "lacks an end-of-stream" in sound.extra_info:
+        return f"it has no end after {got_frames / sound.samplerate:.2f} s"
+    if wav := re.search(r"^ ?data : (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE):
+        claimed, there = map(int, wav.groups())
+        # A program that writes to a pipe cannot know the length and claims the most there is.
+        if there < claimed < _ENDLESS_BYTES:
+            return f"{there} of {claimed} bytes"
+    slack = 0.05 * sound.frames if sound.format in ("MP3", "MPEG") else 0
+    if got_frames < sound.frames - slack:
+        return f"{got_frames} of {sound.frames} samples"
+    return None
 
 
 def read_file(path: str | Path, channel: int | None = None) -> Int16:
