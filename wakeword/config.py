@@ -15,6 +15,7 @@ from wakeword.actions.mqtt import MqttAction, MqttSpec
 from wakeword.actions.webhook import WebhookAction, WebhookSpec
 from wakeword.actions.when import Conditional, When
 from wakeword.bundle import DEFAULT_NAME, Bundle
+from wakeword.clips import ClipsSpec
 from wakeword.detector import Detector
 from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
@@ -80,6 +81,7 @@ class Config:
     gpio: tuple[GpioSpec, ...] = ()
     chime: tuple[ChimeSpec, ...] = ()
     mqtt: MqttSpec | None = None
+    clips: ClipsSpec = field(default_factory=ClipsSpec)
 
     @classmethod
     def load(cls, path: str | Path) -> Config:

@@ -90,6 +90,11 @@ class Detector:
         return {x.bundle.name: x.decision.score if self.gate_open else 0.0 for x in self._listeners}
 
     @property
+    def thresholds(self) -> dict[str, float]:
+        """The threshold of each bundle by name."""
+        return {x.bundle.name: x.decision.threshold for x in self._listeners}
+
+    @property
     def time_s(self) -> float:
         """Seconds of audio since the start or the last reset."""
         return self._unit * UNIT_S

@@ -18,6 +18,7 @@ from wakeword.actions import Action
 from wakeword.actions.command import CommandSpec, words
 from wakeword.audio import SAMPLE_RATE, Int16
 from wakeword.bundle import DEFAULT_NAME
+from wakeword.clips import ClipKeeper
 from wakeword.config import Config, MicrophoneSpec
 from wakeword.decision import Detection
 from wakeword.detector import Detector
@@ -237,13 +238,21 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
         console = Console(microphone, detector, as_json)
         notifier = Notifier()
         actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
-        actions += [notifier, ModelWatch(detector, console.say)]
+        keeper = ClipKeeper(config.clips, detector, console.say)
+        actions += [keeper, notifier, ModelWatch(detector, console.say)]
         for action in actions:
             stack.callback(action.close)
         stack.enter_context(microphone)
         console.start()
+        if config.clips.keep:
+            console.say(keeper.state)
         notifier.ready("listening")
-        hear(microphone, detector, actions, console.show, console.after_block)
+
+        def after_block(block: Int16) -> None:
+            console.after_block(block)
+            keeper.hear(block)
+
+        hear(microphone, detector, actions, console.show, after_block)
     return 0
 
 
