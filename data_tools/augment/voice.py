@@ -108,17 +108,17 @@ def stretch_tempo(audio: Float32, factor: float) -> Float32:
     padded = np.pad(audio, (SEEK_SAMPLES, SEEK_SAMPLES + 3 * half))
     fade_in = (0.5 - 0.5 * np.cos(np.pi * (np.arange(half) + 0.5) / half)).astype(np.float32)
     output = np.empty(n_pieces * half, np.float32)
+    power_until = np.concatenate([[0.0], np.cumsum(np.square(padded, dtype=np.float64))])
     place = SEEK_SAMPLES
     output[:half] = padded[place : place + half]
     for piece in range(1, n_pieces):
         goes_on = padded[place + half : place + 2 * half]  # what naturally follows
         ideal = SEEK_SAMPLES + round(piece * half * factor)
         ideal = min(ideal, len(padded) - SEEK_SAMPLES - 2 * half)
-        candidates = padded[ideal - SEEK_SAMPLES : ideal + SEEK_SAMPLES + half]
-        likeness = np.correlate(candidates, goes_on, mode="valid")
-        energy = np.cumsum(np.square(candidates, dtype=np.float64))
-        energy = energy[half - 1 :] - np.concatenate([[0.0], energy[:-half]])
-        place = ideal - SEEK_SAMPLES + int(np.argmax(likeness / np.sqrt(energy + 1e-9)))
+        first, last = ideal - SEEK_SAMPLES, ideal + SEEK_SAMPLES  # where it may be taken
+        likeness = np.correlate(padded[first : last + half], goes_on, mode="valid")
+        energy = power_until[first + half : last + half + 1] - power_until[first : last + 1]
+        place = first + int((likeness / np.sqrt(energy + 1e-9)).argmax())
         output[piece * half : (piece + 1) * half] = (
             goes_on * (1 - fade_in) + padded[place : place + half] * fade_in
         )
