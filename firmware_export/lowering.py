@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_export import fixed_point
+from firmware_export.arithmetic import same_pads, scaling, unary
 from firmware_export.errors import ExportError
-from firmware_export.fixed_point import ALL_INT8, AddScales, MulScales
+from firmware_export.fixed_point import AddScales, MulScales
 from firmware_export.graph import DAMAGE, Graph, Op, Tensor, damaged
 from firmware_export.moves import MOVES, IndexMap, constant, index_maps, runs
 from firmware_export.program import (
@@ -27,7 +28,6 @@ from firmware_export.program import (
     Product,
     Program,
     Ref,
-    Scaling,
     Step,
     Table,
     aligned,
@@ -107,7 +107,7 @@ class _Lowering:
                 self._move(out, index_map)
         elif op.name == "PAD":
             self._pad(op)
-        elif self._unary(op) is not None:
+        elif unary(op, self.graph) is not None:
             self._table(op)
         elif op.name in ("ADD", "MUL"):
             self._elementwise(op)
@@ -199,40 +199,16 @@ class _Lowering:
 
     # ---- functions of one value ----
 
-    def _unary(self, op: Op) -> tuple[int, Array] | None:
-        """(tensor, table of int64 by value + 128) when the operator is a function of one int8."""
-        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
-        if op.name == "LOGISTIC":
-            return given.index, fixed_point.logistic(given, out)(ALL_INT8)
-        if op.name == "QUANTIZE":
-            return given.index, fixed_point.requantize(given, out)(ALL_INT8)
-        if op.name not in ("ADD", "MUL"):
-            return None
-        a, b = given, self._tensor(op.inputs[1])
-        single = [t.data is not None and t.size == 1 for t in (a, b)]
-        if not any(single):
-            return None
-        values: list[Any] = [ALL_INT8, ALL_INT8]
-        for side in (0, 1):
-            if single[side]:
-                values[side] = (a, b)[side].data.astype(np.int64).ravel()  # type: ignore[union-attr]
-        activation = int(op.options["fusedActivationFunction"])
-        if op.name == "ADD":
-            table = fixed_point.add(*values, AddScales(a, b, out, activation))
-        else:
-            table = fixed_point.multiply(*values, MulScales(a, b, out, activation))
-        return (b if single[0] else a).index, np.broadcast_to(table, 256)
-
     def _table(self, op: Op) -> None:
-        unary = self._unary(op)
-        assert unary is not None
-        source, table = unary
+        found = unary(op, self.graph)
+        assert found is not None
+        source, table = found
         out = op.outputs[0]
         if source in self.pending:
             source, before = self.pending[source]
             table = table[before + 128]
         readers = self.readers.get(out, [])
-        if len(readers) == 1 and out not in self.graph.outputs and self._unary(readers[0]):
+        if len(readers) == 1 and out not in self.graph.outputs and unary(readers[0], self.graph):
             self.pending[out] = source, table
             return
         # indexed by the byte as unsigned: 0..127, then -128..-1
@@ -318,28 +294,15 @@ class _Lowering:
             Product(
                 op.name, self._result(out.index), source, flat, bias.astype(np.int32), rows,
                 row_size, row_step, down, down_step, across, across_step, depth,
-                self._scaling(op, given, filter_, out),
+                scaling(op, given, filter_, out),
             )
         )  # fmt: skip
-
-    def _scaling(self, op: Op, given: Tensor, filter_: Tensor, out: Tensor) -> Scaling:
-        if op.name == "FULLY_CONNECTED" and len(filter_.scales) == 1:
-            # here TFLite multiplies the two scales in float32, for convolutions in float64
-            together = np.float32(given.scale) * filter_.scales
-            reals = together.astype(np.float64) / np.float64(out.scale)
-        else:
-            reals = given.scale * filter_.scales.astype(np.float64) / out.scale
-        low, high = fixed_point.activation_range(int(op.options["fusedActivationFunction"]), out)
-        scales = [fixed_point.multiplier(float(real)) for real in reals]
-        if any(exponent > 7 for _, exponent in scales):
-            raise ExportError(f"{op.name}: scales so far apart that int32 would overflow")
-        return Scaling(scales, out.zero_point, low, high, op.name == "FULLY_CONNECTED")
 
     def _windows(
         self, op: Op, source: Ref, given: Tensor, kernel: tuple[int, ...]
     ) -> tuple[Ref, tuple[int, ...]]:
         """The input with the padding of SAME around it, so that every window lies inside."""
-        pads = _same_pads(op, given.shape, kernel[1:3], "dilationHFactor", "dilationWFactor")
+        pads = same_pads(op, given.shape, kernel[1:3], "dilationHFactor", "dilationWFactor")
         if not pads.any():
             return source, given.shape
         shape = tuple(int(n + p.sum()) for n, p in zip(given.shape, pads, strict=True))
@@ -350,7 +313,7 @@ class _Lowering:
     def _pool(self, op: Op) -> None:
         given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
         window = int(op.options["filterHeight"]), int(op.options["filterWidth"])
-        pads = _same_pads(op, given.shape, window, None, None)
+        pads = same_pads(op, given.shape, window, None, None)
         low, high = fixed_point.activation_range(int(op.options["fusedActivationFunction"]), out)
         _, height, width, depth = given.shape
         source = self._ref(given.index)
@@ -361,21 +324,3 @@ class _Lowering:
                 (int(pads[1, 0]), int(pads[2, 0])), (out.shape[1], out.shape[2]), low, high,
             )
         )  # fmt: skip
-
-
-def _same_pads(
-    op: Op, shape: tuple[int, ...], window: tuple[int, ...], *dilations: str | None
-) -> Array:
-    """(4, 2) zeros before and after each axis, as TFLite's SAME padding puts them."""
-    pads = np.zeros((4, 2), np.int64)
-    if int(op.options["padding"]) == 1:  # VALID
-        return pads
-    for axis, (option, dilation) in enumerate(
-        zip(("strideH", "strideW"), dilations, strict=True), start=1
-    ):
-        stride = int(op.options[option])
-        spread = (window[axis - 1] - 1) * (int(op.options[dilation]) if dilation else 1) + 1
-        wanted = -(-shape[axis] // stride)
-        total = max(0, (wanted - 1) * stride + spread - shape[axis])
-        pads[axis] = total // 2, total - total // 2
-    return pads
