@@ -83,12 +83,14 @@ def test_the_block_size_changes_nothing(library: Library, recording: Int16, bloc
     np.testing.assert_array_equal(library.frames(audio, block), raw_frames(audio))
 
 
-def test_without_compiler_extensions_the_frames_are_the_same(
-    tmp_path: Path, recording: Int16
+def test_without_a_processors_own_instructions_everything_is_the_same(
+    tmp_path: Path, library: Library, recording: Int16
 ) -> None:
     plain = Library(tmp_path, [Model.load(Bundle.load("robert_turn_on"))], ["-DWW_PLAIN_C"])
-    audio = recording[:32_000]
+    audio = recording[:64_000]
     np.testing.assert_array_equal(plain.frames(audio), raw_frames(audio))
+    given = quantize(FrontEnd().push(audio))
+    np.testing.assert_array_equal(plain.outputs(given), library.outputs(given))
 
 
 def test_every_raw_value_is_quantized_as_on_the_pi(library: Library) -> None:

@@ -136,19 +136,87 @@ static void butterfly(complex16 *p, int step, const complex16 factors[3])
 }
 #endif
 
-static void fft_complex(complex16 x[FFT_POINTS])
+/* The butterflies of one stage, whose parts lie `step` apart. */
+static void stage(complex16 x[FFT_POINTS], int step)
 {
-    for (int quarter = 1; quarter < FFT_POINTS; quarter *= 4) {
-        const int stride = FFT_POINTS / 4 / quarter; /* between twiddle factors */
-        for (int k = 0; k < quarter; k++) {
-            const complex16 factors[3] = {factor(ww_twiddles, k * stride),
-                                          factor(ww_twiddles, 2 * k * stride),
-                                          factor(ww_twiddles, 3 * k * stride)};
-            for (complex16 *p = x + k; p < x + FFT_POINTS; p += 4 * quarter) {
-                butterfly(p, quarter, factors);
-            }
+    const int stride = FFT_POINTS / 4 / step; /* between twiddle factors */
+    for (int k = 0; k < step; k++) {
+        const complex16 factors[3] = {factor(ww_twiddles, k * stride),
+                                      factor(ww_twiddles, 2 * k * stride),
+                                      factor(ww_twiddles, 3 * k * stride)};
+        for (complex16 *p = x + k; p < x + FFT_POINTS; p += 4 * step) {
+            butterfly(p, step, factors);
         }
     }
+}
+
+#if defined(__SSE2__) && !defined(WW_PLAIN_C)
+/* x86: four butterflies side by side, for the host tool. The same numbers. */
+#include <emmintrin.h>
+
+/* Four sums of products as rounded Q15, still 32 bits wide. */
+static __m128i rounded(__m128i sums)
+{
+    return _mm_srai_epi32(_mm_add_epi32(sums, _mm_set1_epi32(1 << 14)), 15);
+}
+
+static __m128i four_quarters(const complex16 *p)
+{
+    const __m128i values = _mm_loadu_si128((const __m128i *)p), zero = _mm_setzero_si128();
+    const __m128i scale = _mm_set1_epi32(32767 / 4);
+    return _mm_packs_epi32(rounded(_mm_madd_epi16(_mm_unpacklo_epi16(values, zero), scale)),
+                           rounded(_mm_madd_epi16(_mm_unpackhi_epi16(values, zero), scale)));
+}
+
+/* `turns` holds the factors of four values, once as (re, -im), once as (im, re). */
+static __m128i four_turned_quarters(const complex16 *p, int16_t turns[2][8])
+{
+    const __m128i values = four_quarters(p);
+    const __m128i by_re = _mm_loadu_si128((const __m128i *)turns[0]);
+    const __m128i by_im = _mm_loadu_si128((const __m128i *)turns[1]);
+    const __m128i re = rounded(_mm_madd_epi16(values, by_re));
+    const __m128i im = rounded(_mm_madd_epi16(values, by_im));
+    return _mm_or_si128(_mm_and_si128(re, _mm_set1_epi32(0xFFFF)), _mm_slli_epi32(im, 16));
+}
+
+static void stage_by_four(complex16 x[FFT_POINTS], int step)
+{
+    const __m128i odd_parts = _mm_set1_epi32(-65536); /* the imaginary ones */
+    for (int k = 0; k < step; k += 4) {
+        int16_t turns[3][2][8];
+        for (int i = 0; i < 12; i++) {
+            const complex16 turn =
+                factor(ww_twiddles, (i / 4 + 1) * (k + i % 4) * (FFT_POINTS / 4 / step));
+            turns[i / 4][0][i % 4 * 2] = turns[i / 4][1][i % 4 * 2 + 1] = turn.re;
+            turns[i / 4][1][i % 4 * 2] = turn.im;
+            turns[i / 4][0][i % 4 * 2 + 1] = (int16_t)-turn.im;
+        }
+        for (complex16 *p = x + k; p < x + FFT_POINTS; p += 4 * step) {
+            const __m128i a = four_quarters(p), b = four_turned_quarters(p + step, turns[0]);
+            const __m128i c = four_turned_quarters(p + 2 * step, turns[1]);
+            const __m128i d = four_turned_quarters(p + 3 * step, turns[2]);
+            const __m128i even = _mm_add_epi16(a, c), odd = _mm_add_epi16(b, d);
+            const __m128i difference = _mm_sub_epi16(a, c), turn = _mm_sub_epi16(b, d);
+            const __m128i swapped = _mm_shufflehi_epi16(_mm_shufflelo_epi16(turn, 0xB1), 0xB1);
+            const __m128i turned = /* by -i */
+                _mm_sub_epi16(_mm_xor_si128(swapped, odd_parts), odd_parts);
+            _mm_storeu_si128((__m128i *)p, _mm_add_epi16(even, odd));
+            _mm_storeu_si128((__m128i *)(p + step), _mm_add_epi16(difference, turned));
+            _mm_storeu_si128((__m128i *)(p + 2 * step), _mm_sub_epi16(even, odd));
+            _mm_storeu_si128((__m128i *)(p + 3 * step), _mm_sub_epi16(difference, turned));
+        }
+    }
+}
+#else
+#define stage_by_four stage
+#endif
+
+static void fft_complex(complex16 x[FFT_POINTS])
+{
+    stage(x, 1);
+    stage_by_four(x, 4);
+    stage_by_four(x, 16);
+    stage_by_four(x, 64);
 }
 
 /* The spectrum of 512 real samples from that of 256 complex ones made of their pairs; bins 0 and

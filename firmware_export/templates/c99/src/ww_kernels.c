@@ -117,6 +117,44 @@ static void add_products(const int8_t *values, const int8_t *weights, size_t ste
     sums[2] = sum2;
     sums[3] = sum3;
 }
+#elif defined(__SSE2__) && !defined(WW_PLAIN_C)
+/* x86: eight products an instruction, for the host tool. The sums are the same. */
+#include <emmintrin.h>
+
+static __m128i low_half(__m128i bytes)
+{
+    return _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+}
+
+static __m128i high_half(__m128i bytes)
+{
+    return _mm_srai_epi16(_mm_unpackhi_epi8(bytes, bytes), 8);
+}
+
+static void add_products(const int8_t *values, const int8_t *weights, size_t step, size_t size,
+                         int32_t sums[4])
+{
+    __m128i all[4] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(),
+                      _mm_setzero_si128()};
+    size_t k = 0;
+    for (; k + 16 <= size; k += 16) {
+        const __m128i value = _mm_loadu_si128((const __m128i *)(values + k));
+        const __m128i low = low_half(value), high = high_half(value);
+        for (size_t i = 0; i < 4; i++) {
+            const __m128i weight = _mm_loadu_si128((const __m128i *)(weights + i * step + k));
+            all[i] = _mm_add_epi32(all[i], _mm_add_epi32(_mm_madd_epi16(low, low_half(weight)),
+                                                         _mm_madd_epi16(high, high_half(weight))));
+        }
+    }
+    for (size_t i = 0; i < 4; i++) {
+        int32_t parts[4];
+        _mm_storeu_si128((__m128i *)parts, all[i]);
+        sums[i] += parts[0] + parts[1] + parts[2] + parts[3];
+        for (size_t rest = k; rest < size; rest++) {
+            sums[i] += values[rest] * weights[i * step + rest];
+        }
+    }
+}
 #else
 static void add_products(const int8_t *values, const int8_t *weights, size_t step, size_t size,
                          int32_t sums[4])
