@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from data_tools.clip import Clip, from_line, samples_sha256, to_line
 from wakeword.audio import SAMPLE_RATE, Int16
@@ -164,7 +165,9 @@ class Dataset:
         self._clips: dict[str, Clip] = {}
         self._by_samples: dict[str, Clip] = {}
         self._damage: list[str] = []
-        self._inode = -1
+        # The manifest that was read, kept open: so the system gives its inode to no other file,
+        # and one that was put in its place, however often, is noticed.
+        self._read_from: BinaryIO | None = None
         self._offset = 0  # bytes read
         self._lines = 0
 
@@ -176,10 +179,9 @@ class Dataset:
             self._forget_what_was_read()
             return
         with file:
-            status = os.fstat(file.fileno())
-            if status.st_ino != self._inode or status.st_size < self._offset:
+            if not self._is_same(file):
                 self._forget_what_was_read()
-                self._inode = status.st_ino
+                self._read_from = os.fdopen(os.dup(file.fileno()), "rb")
             file.seek(self._offset)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -187,6 +189,13 @@ class Dataset:
                 self._offset += len(line)
                 self._lines += 1
                 self._take_in(line, f"{self.manifest}:{self._lines}")
+
+    def _is_same(self, file: BinaryIO) -> bool:
+        """Whether this is the file that was read, and not cut since."""
+        if self._read_from is None:
+            return False
+        now, before = os.fstat(file.fileno()), os.fstat(self._read_from.fileno())
+        return os.path.samestat(now, before) and now.st_size >= self._offset
 
     def _take_in(self, line: bytes, where: str) -> None:
         if not line.strip():

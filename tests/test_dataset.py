@@ -148,6 +148,16 @@ def test_a_reader_follows_what_another_writer_adds_and_changes(dataset):
     assert [(c.id, c.speaker) for c in reader.clips()] == [("one", "ann"), ("two", None)]
 
 
+def test_a_reader_notices_changes_also_when_several_came_since_it_looked(dataset):
+    dataset.append([a_clip("one"), a_clip("two")])
+    reader = Dataset.open(dataset.folder)
+    reader.clips()
+    for speaker in ("bob", "eve", "kim"):
+        for name in (speaker, speaker.upper()):
+            dataset.replace([replace(a_clip("one"), speaker=name)])
+        assert [c.speaker for c in reader.clips()] == [speaker.upper(), None]
+
+
 def test_opening_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path):
     with pytest.raises(DatasetError, match="wakeword data import"):
         Dataset.open(tmp_path)
