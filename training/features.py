@@ -348,15 +348,14 @@ def _finish(folder: Path, job: Job, offsets: npt.NDArray[np.int64], n_shards: in
     """Put the shards' events together; events.npy is written last and makes the store whole."""
     ids = sorted({clip.id for clip in job.sources.pool.clips})
     line = {clip: number for number, clip in enumerate(ids)}
-    rows = []
+    events = [np.empty(0, EVENT)]  # packed: millions of Python rows would not fit into memory
     for shard in range(n_shards):
         part = read_json(_part(folder, shard))
-        rows += [
-            (*row, line[clip]) for row, clip in zip(part["events"], part["clips"], strict=True)
-        ]
+        rows = zip(part["events"], part["clips"], strict=True)
+        events.append(np.array([(*row, line[clip]) for row, clip in rows], EVENT))
     np.save(folder / "scenes.npy", offsets)
     write_atomic(folder / "clips.txt", "\n".join(ids).encode())
-    np.save(folder / ".events.npy", np.array(rows, EVENT))
+    np.save(folder / ".events.npy", np.concatenate(events))
     (folder / ".events.npy").replace(folder / "events.npy")
     shutil.rmtree(folder / "parts")
 
