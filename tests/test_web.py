@@ -6,11 +6,13 @@ import contextlib
 import hashlib
 import io
 import os
+import resource
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -327,6 +329,42 @@ def test_takes_sent_faster_than_anyone_can_speak_are_refused(page):
     codes = {client.post(TAKE, content=b"").json()["error"] for _ in range(60)}
     assert "too_fast" in codes
     assert page.joined("Human").post(TAKE, content=b"").json()["error"] != "too_fast"
+
+
+def test_twenty_guests_at_once_lose_nothing(page, take):
+    def record(number: int) -> list[int]:
+        client = page.joined(f"guest {number}")
+        uploads = [wav(take * (0.5 + number / 100 + step / 1000)) for step in range(2)]
+        return [
+            client.post(f"api/prompts/{step}/take", content=upload).status_code
+            for step, upload in enumerate(uploads)
+        ]
+
+    with ThreadPoolExecutor(20) as guests:
+        assert list(guests.map(record, range(20))) == [[201, 201]] * 20
+    for number in range(20):
+        first, second = of(page, f"guest {number}")
+        dataset = Dataset.open(page.folder)
+        loudness = [
+            np.abs(read_file(dataset.path(clip)).astype(int)).max() for clip in (first, second)
+        ]
+        own = [np.abs(take).max() * 32768 * (0.5 + number / 100 + step / 1000) for step in range(2)]
+        assert loudness == pytest.approx(own, abs=2)
+
+
+def test_a_disk_that_takes_no_more_is_told_and_leaves_nothing_torn(tmp_path, take):
+    def small_files_only() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))
+
+    folder = tmp_path / "evening"
+    with serving(folder, before=small_files_only) as served:
+        client = served.joined("Ann")
+        noise = np.random.default_rng(0).standard_normal(len(take)).astype(np.float32) * 3e-3
+        answer = client.post(TAKE, content=wav(take + noise))
+        assert (answer.status_code, answer.json()["error"]) == (507, "disk_full")
+        assert client.get("api/state").json()["recordings"] == []
+    assert not list((folder / "audio").rglob("*.flac"))
+    assert not [p for p in (folder / "audio").rglob("*") if p.is_file()]
 
 
 # The host

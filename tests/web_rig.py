@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,14 +67,19 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *options: str, plan: str = PLAN) -> Iterator[Served]:
-    """The page of a dataset on a free port of this machine."""
+def serving(
+    folder: Path, *options: str, plan: str = PLAN, before: Callable[[], None] | None = None
+) -> Iterator[Served]:
+    """The page of a dataset on a free port of this machine.
+
+    ``before`` is called in the new process before it becomes the program.
+    """
     plan_file = folder.parent / f"{folder.name}-plan.toml"
     plan_file.write_text(plan)
     command = [sys.executable, "-m", "wakeword.cli", "data", "web", str(folder)]
     command += ["--host", "127.0.0.1", "--port", "0", "--json", "--plan", str(plan_file)]
     command += ["--phrase", "Robert turn on", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=before)
     try:
         first = json.loads(process.stdout.readline())
         served = Served(folder, first["url"], first["fingerprint"], process)

@@ -24,7 +24,7 @@ from wakeword.errors import SpecError
 from wakeword.spec import parse
 
 MAX_SPEAKERS = 500
-JOINS_PER_MINUTE = 30  # of all together
+JOINS_PER_MINUTE = 120  # of all together: a hall full of people
 UPLOADS_PER_MINUTE = 40  # of one speaker: a take of the phrase lasts longer than 1.5 s
 SPARE_TAKES = 50  # more than the plan asks for: redone takes are replaced, so few are needed
 MIN_FREE_BYTES = 200_000_000
