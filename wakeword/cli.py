@@ -23,6 +23,7 @@ COMMANDS = {
     "listen": ("wakeword.listen", "Listen at the microphone."),
     "devices": ("wakeword.listen", "List the microphones."),
     "serve": ("wakeword.serve", "Detect for other programs, over the network (Wyoming)."),
+    "monitor": ("wakeword.monitor_cli", "What the last days were like, and what changed."),
     "clips": ("wakeword.clips_cli", "What the device heard and kept, if its owner wants that."),
     "service": ("wakeword.service", "Listen as a systemd service, from boot on."),
     "doctor": ("wakeword.doctor", "Look at microphone, levels, models and CPU; say what to mend."),

@@ -19,6 +19,7 @@ from wakeword.clips import ClipsSpec
 from wakeword.detector import Detector
 from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
+from wakeword.monitor import MonitorSpec
 from wakeword.spec import parse, read_toml
 
 
@@ -82,6 +83,7 @@ class Config:
     chime: tuple[ChimeSpec, ...] = ()
     mqtt: MqttSpec | None = None
     clips: ClipsSpec = field(default_factory=ClipsSpec)
+    monitor: MonitorSpec = field(default_factory=MonitorSpec)
 
     @classmethod
     def load(cls, path: str | Path) -> Config:

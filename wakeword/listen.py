@@ -25,6 +25,7 @@ from wakeword.detector import Detector
 from wakeword.display import Display
 from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
+from wakeword.monitor import Monitor
 from wakeword.notify import Notifier
 from wakeword.reload import ModelWatch
 
@@ -239,7 +240,8 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
         notifier = Notifier()
         actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
         keeper = ClipKeeper(config.clips, detector, console.say)
-        actions += [keeper, notifier, ModelWatch(detector, console.say)]
+        monitor = Monitor(config.monitor, detector, microphone, console.say)
+        actions += [keeper, monitor, notifier, ModelWatch(detector, console.say)]
         for action in actions:
             stack.callback(action.close)
         stack.enter_context(microphone)
@@ -251,6 +253,7 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
         def after_block(block: Int16) -> None:
             console.after_block(block)
             keeper.hear(block)
+            monitor.hear(block)
 
         hear(microphone, detector, actions, console.show, after_block)
     return 0

@@ -138,6 +138,10 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             _convert(v, a, f"{where}[{i}]")
             for i, (v, a) in enumerate(zip(value, arguments, strict=True))
         )
+    if origin is list:
+        if not isinstance(value, list):
+            raise SpecError(f"{where}: expected a list, found {_shown(value)}")
+        return [_convert(v, arguments[0], f"{where}[{i}]") for i, v in enumerate(value)]
     if origin is dict:
         if not isinstance(value, Mapping):
             raise SpecError(f"{where}: expected a table, found {_shown(value)}")
