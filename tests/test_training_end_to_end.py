@@ -34,12 +34,16 @@ positives = [0, 1]
 negatives = [0, 2]
 cold_start = 0.3
 snr_db = [5, 25]
+warp_share = 0.3
 [network]
 filters = 24
 units = 24
 [batch]
 size = 32
 frames = 210
+# Made-up vowels lie close together: a vocal tract much shorter makes one of another.
+formant = [0.97, 1.03]
+tempo = [0.95, 1.05]
 [fit]
 steps = 400
 check_steps = 100

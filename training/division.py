@@ -24,7 +24,7 @@ class Division:
 
     @property
     def learned_from(self) -> tuple[Clip, ...]:
-        """What had an influence on the model."""
+        """What has an influence on the network, its choice or its thresholds."""
         return self.train + self.validation
 
     def tested(self, label: str) -> list[Clip]:

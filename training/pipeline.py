@@ -19,6 +19,7 @@ from data_tools.sources import Sources
 from training import features, package, trial
 from training.batches import Sampler
 from training.calibrate import operating_points
+from training.config import read_recipe
 from training.distil import TaughtSampler
 from training.division import Division, divide
 from training.evaluate import listen
@@ -49,14 +50,26 @@ def run(recipe_path: Path, folder: Path, workers: int = 1, ray: str | None = Non
     """
     job = Run.begin(recipe_path, folder)
     division = divide(job.recipe.data, job.recipe.about.phrase, recipe_path.parent)
-    provenance = job.note(division.learned_from)
-    teachers = [teacher(job, recipe_path.parent / t, workers) for t in job.recipe.distil.teachers]
+    teacher_paths = [recipe_path.parent / name for name in job.recipe.distil.teachers]
+    clips = learned_from(recipe_path, *teacher_paths)
+    provenance = job.note(clips)
+    teachers = [teacher(job, path, workers) for path in teacher_paths]
     learned, aside = build_features(job, division, workers, ray)
     model = train(job, learned, aside, teachers)
-    bundle = export(job, model, learned, division.learned_from, provenance)
+    bundle = export(job, model, learned, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
     return evaluate(job, bundle, division)
+
+
+def learned_from(*recipe_paths: Path) -> tuple[Clip, ...]:
+    """Every clip that has an influence on a network: its own and its teachers'."""
+    clips: dict[str, Clip] = {}
+    for path in recipe_paths:
+        recipe = read_recipe(path)
+        division = divide(recipe.data, recipe.about.phrase, path.parent)
+        clips.update((clip.sha256 or clip.id, clip) for clip in division.learned_from)
+    return tuple(clips.values())
 
 
 def build_features(
@@ -101,6 +114,11 @@ def build_features(
 def teacher(job: Run, recipe_path: Path, workers: int) -> keras.Model:
     """The network of another recipe, trained in a run folder inside this one."""
     other = Run.begin(recipe_path, job.folder / "teachers" / recipe_path.stem)
+    if other.recipe.network.stride != job.recipe.network.stride:
+        raise WakewordError(
+            f"{recipe_path}: network.stride is {other.recipe.network.stride}; a teacher of "
+            f"{job.recipe.about.name} needs {job.recipe.network.stride}"
+        )
     trained = trained_network(other)
     if trained is not None:
         return trained
