@@ -30,7 +30,8 @@ SPARE_TAKES = 50  # more than the plan asks for: redone takes are replaced, so f
 MIN_FREE_BYTES = 200_000_000
 LONGEST_ANSWER = 60  # characters
 FARTHEST_M = 20.0
-NEVER_KEPT = ("muted",)  # also when the speaker insists
+# Not even when the speaker insists: such a take would teach the opposite of its label.
+NEVER_KEPT = ("muted", "no_speech", "not_quiet")
 
 
 @dataclass(frozen=True)
