@@ -256,6 +256,17 @@ class Dataset:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """The only writer for a moment; DatasetError if another program keeps the lock."""
+        try:
+            with self._lock():
+                yield
+        except OSError as error:  # a full disk, a folder of somebody else, a stick pulled out
+            raise DatasetError(
+                f"{self.folder}: can't write: {error.strerror or error}; what was there before is "
+                "whole, make room (or allow writing) and run this again"
+            ) from None
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
         with (self.folder / ".lock").open("w") as file:
             give_up = time.monotonic() + LOCK_TIMEOUT_S
             while True:

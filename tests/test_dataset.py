@@ -220,3 +220,39 @@ def test_killing_the_recorder_at_any_moment_leaves_whole_clips_only(dataset):
         assert reader.damage() == []
     dataset.append([a_clip("still writable")])
     assert "still writable" in ids(dataset)
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from data_tools.clip import Clip
+from data_tools.dataset import Dataset, DatasetError
+dataset = Dataset.open(sys.argv[1])
+limit = int(sys.argv[2])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # writes beyond it fail, as on a full disk
+try:
+    noise = np.random.default_rng(0).integers(-9000, 9000, (60, 4000)).astype(np.int16)
+    for i, samples in enumerate(noise):
+        dataset.add(samples, Clip(f"take-{i}", "", "positive", "recorded"))
+except DatasetError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [3000, 9500])  # the audio does not fit; the manifest does not
+def test_a_full_disk_is_one_clear_line_and_leaves_whole_clips(dataset, limit):
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(dataset.folder), str(limit)],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "can't write" in result.stdout and result.stdout.count("\n") == 1
+    reader = Dataset.open(dataset.folder)
+    assert reader.damage() == []
+    for clip in reader.clips():
+        assert len(read_file(reader.path(clip))) == 4000
+    reader.append([a_clip("once there is room")])
+    assert ids(dataset)[-1] == "once there is room"
+    assert Dataset.open(dataset.folder).damage() == []
