@@ -17,10 +17,20 @@ SOURCES = ("wakeword.h", "wakeword.c", "ww_frontend.h", "ww_frontend.c", "ww_ker
            "ww_kernels.c")  # fmt: skip
 
 
-def files(models: Sequence[Model], golden: Golden) -> dict[str, bytes]:
-    """The export's files by path: the library, host tool, golden vectors, examples, README."""
+def files(
+    models: Sequence[Model], golden: Golden, left_out: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """The export's files by path: the library, host tool, golden vectors, examples, README.
+
+    ``left_out`` names outputs that the bundles have and these models no longer do.
+    """
     made = {f"src/{name}": text.encode() for name, text in library(models).items()}
     values = _readme_values(models)
+    if left_out:
+        values["HEADS"] = (
+            f"Left out (`--heads wake`): {', '.join(left_out)}. The bundle's numbers are those of its "
+            "wake probability; it has none yet that a further head would better.\n"
+        )
     root = c_text.TEMPLATES / "c99"
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         name = path.relative_to(root).as_posix()

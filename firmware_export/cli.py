@@ -45,10 +45,14 @@ def c99(
     from firmware_export import folder as folders
     from firmware_export import golden
 
-    models = _load(bundles)
+    models, left_out = _load(bundles), []
     if heads == "wake":
+        left_out = [
+            f"{output} of {m.name}" for m in models for output in m.bundle.extension.outputs
+            if output != "wake"
+        ]  # fmt: skip
         models = [m.wake_alone() for m in models]
-    made = target.files(models, golden.make(models, _sound(audio)))
+    made = target.files(models, golden.make(models, _sound(audio)), left_out)
     folders.write(folder, "c99", models, made, force)
     click.echo(f"{folder}: make -C {folder} check; wakeword export verify {folder}")
 

@@ -112,6 +112,21 @@ def test_the_wake_head_alone_says_what_it_said_beside_the_other(
     assert len(alone.graph.ops) < len(whole.graph.ops)
 
 
+def test_an_export_of_the_wake_head_says_what_it_left_out(
+    tmp_path: Path, two_heads: Bundle
+) -> None:
+    from firmware_export.cli import export
+    from firmware_export.verify import verify
+
+    path = two_heads.save(tmp_path)
+    for heads, said in (("wake", "Left out (`--heads wake`): phones"), ("all", "has 2 outputs")):
+        folder = tmp_path / heads
+        arguments = ["c99", str(path), "-o", str(folder), "--heads", heads]
+        export.main(arguments, standalone_mode=False)
+        assert said in (folder / "README.md").read_text()
+        assert all(row.ok for row in verify(folder))
+
+
 def tiny(layers: list) -> bytes:
     """An int8 .tflite of Keras layers over [1, 3, 40] with a sigmoid at the end."""
     keras = pytest.importorskip("keras")
