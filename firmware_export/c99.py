@@ -28,7 +28,7 @@ def files(
     values = _readme_values(models)
     if left_out:
         values["HEADS"] = (
-            f"Left out (`--heads wake`): {', '.join(left_out)}. The bundle's numbers are those of its "
+            f"Left out (`--heads wake`): {', '.join(left_out)}. The bundle's numbers are of its "
             "wake probability; it has none yet that a further head would better.\n"
         )
     root = c_text.TEMPLATES / "c99"
