@@ -16,7 +16,9 @@ from data_tools.dataset import Dataset
 from data_tools.layouts import read_folders
 from data_tools.licences import allows_products
 from wakeword.audio import SAMPLE_RATE, Int16
+from wakeword.clips import KeptClip
 from wakeword.errors import AudioError, SpecError, WakewordError, refuse_unknown_keys
+from wakeword.spec import parse, read_json
 
 SUFFIXES = (*AUDIO_SUFFIXES, ".aif", ".aiff", ".au", ".caf", ".m4a", ".oga", ".w64", ".wma")
 LONG_S = 10.0  # a positive longer than this is a recording of several takes
@@ -58,8 +60,21 @@ def find(paths: Iterable[Path], given: Mapping[str, object]) -> list[Item]:
                 phrase = given.get("phrase")
                 said = read_folders(file, folder, str(phrase) if phrase else None)
                 fields = {k: v for k, v in dataclasses.asdict(said).items() if v is not None}
-                items.append(Item(file, {**fields, **given}))
+                items.append(Item(file, {**fields, **given, **_device_fields(file)}))
     return items
+
+
+def _device_fields(path: Path) -> dict[str, object]:
+    """What a device wrote beside a clip that it kept; {} for any other file."""
+    try:
+        kept = parse(KeptClip, read_json(path.with_suffix(".json")), "")
+    except WakewordError:
+        return {}
+    fields: dict[str, object] = {"origin": "device"}
+    if kept.label:  # the owner has said whether the phrase was said
+        said = kept.label == "true"
+        fields |= {"label": "positive", "phrase": kept.phrase} if said else {"label": "negative"}
+    return fields
 
 
 def read_csv(path: Path, given: Mapping[str, object]) -> list[Item]:

@@ -16,6 +16,7 @@ from data_tools.cli import data
 from data_tools.cuts import CutSpec, pieces, takes
 from data_tools.dataset import Dataset
 from wakeword.audio import SAMPLE_RATE, read_file
+from wakeword.clips import ClipStore, KeptClip
 from wakeword.errors import WakewordError
 
 
@@ -197,6 +198,17 @@ def test_a_file_without_a_label_and_a_positive_without_a_phrase_are_told(tmp_pat
     assert "--label" in run(tmp_path / "d", path).stderr
     assert "--phrase" in run(tmp_path / "d", path, "--label", "positive").stderr
     assert clips(tmp_path / "d") == []
+
+
+def test_clips_that_a_device_kept_bring_their_owners_label(tmp_path):
+    store = ClipStore(tmp_path / "kept")
+    for name, label, hz in (("a", "true", 300), ("b", "false", 350), ("c", None, 400)):
+        kept = KeptClip(name, "wake", "lamp", "Hey lamp", 0.9, "2026-01-01T00:00:00", 0.6, label)
+        store.add(kept, (beep(hz=hz) * 32767).astype(np.int16))
+    result = run(tmp_path / "d", tmp_path / "kept")
+    got = {(c.origin, c.label, c.phrase) for c in clips(tmp_path / "d")}
+    assert got == {("device", "positive", "Hey lamp"), ("device", "negative", None)}
+    assert "c.flac: no label" in result.stderr
 
 
 def test_a_missing_path_is_one_clear_error(tmp_path):
