@@ -15,13 +15,21 @@ from scene_sources import tone_sources
 
 from data_tools.pool import AudioPool
 from data_tools.scenes import SceneSpec
+from training import features
 from training.features import FeatureStore, build
 from wakeword.errors import WakewordError
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'wakeword[cluster]'")
 
 SPEC = SceneSpec(duration_s=4.0, positives=(0, 1), negatives=(0, 2))
-N_SCENES = 450  # six shards
+N_SCENES = 120
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_shards():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "SHARD_FRAMES", 2400)  # six scenes
+        yield
 
 
 @pytest.fixture(scope="module")
