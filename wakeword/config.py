@@ -16,6 +16,7 @@ from wakeword.actions.webhook import WebhookAction, WebhookSpec
 from wakeword.actions.when import Conditional, When
 from wakeword.bundle import DEFAULT_NAME, Bundle
 from wakeword.clips import ClipsSpec
+from wakeword.dashboard import DashboardSpec
 from wakeword.detector import Detector
 from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
@@ -84,6 +85,7 @@ class Config:
     mqtt: MqttSpec | None = None
     clips: ClipsSpec = field(default_factory=ClipsSpec)
     monitor: MonitorSpec = field(default_factory=MonitorSpec)
+    dashboard: DashboardSpec = field(default_factory=DashboardSpec)
 
     @classmethod
     def load(cls, path: str | Path) -> Config:

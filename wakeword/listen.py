@@ -20,6 +20,7 @@ from wakeword.audio import SAMPLE_RATE, Int16
 from wakeword.bundle import DEFAULT_NAME
 from wakeword.clips import ClipKeeper
 from wakeword.config import Config, MicrophoneSpec
+from wakeword.dashboard import Dashboard
 from wakeword.decision import Detection
 from wakeword.detector import Detector
 from wakeword.display import Display
@@ -29,6 +30,7 @@ from wakeword.monitor import Monitor
 from wakeword.notify import Notifier
 from wakeword.reload import ModelWatch
 
+DASHBOARD_PORT = 8410
 _OVERFLOW_S = 60.0  # between two messages about lost audio
 
 
@@ -154,6 +156,7 @@ def _configured(
     threshold: float | None,
     sensitivity: str | None,
     no_gate: bool,
+    dashboard: bool,
 ) -> Config:
     """The configuration, with what the command line says instead."""
     microphone, detector = config.microphone, config.detector
@@ -172,6 +175,8 @@ def _configured(
     command = config.command
     if on_detect is not None:
         command = (*command, CommandSpec(run=words(on_detect)))
+    if dashboard and not config.dashboard.port:
+        config = replace(config, dashboard=replace(config.dashboard, port=DASHBOARD_PORT))
     return replace(config, microphone=microphone, detector=detector, command=command)
 
 
@@ -222,6 +227,10 @@ def _configured(
     help="One of the bundle's operating points: strict, balanced, eager.",
 )
 @click.option("--no-gate", is_flag=True, help="Let the network hear everything, voice or not.")
+@click.option(
+    "--dashboard", is_flag=True,
+    help=f"A page to look at, at http://127.0.0.1:{DASHBOARD_PORT}/, and /metrics for Prometheus.",
+)  # fmt: skip
 def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
     """Listen at the microphone until Ctrl-C or SIGTERM.
 
@@ -241,11 +250,14 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
         actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
         keeper = ClipKeeper(config.clips, detector, console.say)
         monitor = Monitor(config.monitor, detector, microphone, console.say)
-        actions += [keeper, monitor, notifier, ModelWatch(detector, console.say)]
+        dashboard = Dashboard(config.dashboard, detector, microphone)
+        actions += [keeper, monitor, dashboard, notifier, ModelWatch(detector, console.say)]
         for action in actions:
             stack.callback(action.close)
         stack.enter_context(microphone)
         console.start()
+        if config.dashboard.port:
+            console.say(f"to look at: {dashboard.url}")
         if config.clips.keep:
             console.say(keeper.state)
         notifier.ready("listening")
@@ -254,6 +266,7 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
             console.after_block(block)
             keeper.hear(block)
             monitor.hear(block)
+            dashboard.hear(block)
 
         hear(microphone, detector, actions, console.show, after_block)
     return 0
