@@ -20,13 +20,11 @@ same bytes. A build that was stopped goes on with the shards that are missing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -34,14 +32,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_tools.labels import frame_of, n_frames_of
-from data_tools.scenes import POSITIVE, RENDERING, Scene, SceneSpec, render, render_stream
+from data_tools.labels import n_frames_of
+from data_tools.scenes import SceneSpec
 from data_tools.sources import Sources
+from training.jobs import FORMAT, Frames, Job, SceneJob, StreamJob, about_job, render_shard
 from wakeword.errors import WakewordError
-from wakeword.frontend import N_CHANNELS, SETTINGS, FrontEnd, quantize
-from wakeword.spec import read_json, to_table, write_atomic
+from wakeword.frontend import N_CHANNELS, SETTINGS
+from wakeword.spec import read_json, write_atomic
 
-FORMAT = 1
 SHARD_FRAMES = 30_000  # five minutes: what a stopped build loses at most, a worker
 
 EVENT = np.dtype(
@@ -55,50 +53,6 @@ EVENT = np.dtype(
     ]
 )
 Events = npt.NDArray[np.void]
-Frames = npt.NDArray[np.int8]
-
-
-@dataclass(frozen=True)
-class SceneJob:
-    """``n_scenes`` scenes of one spec."""
-
-    spec: SceneSpec
-    sources: Sources
-    n_scenes: int
-
-    def lengths(self) -> list[int]:
-        """Samples of each scene."""
-        return [self.spec.n_samples] * self.n_scenes
-
-    def render(self, number: int, rng: np.random.Generator) -> Scene:
-        """Scene ``number``."""
-        return render(self.spec, self.sources, rng)
-
-
-@dataclass(frozen=True)
-class StreamJob:
-    """Long plain negatives: all speech and noise as it is and ``copies`` times augmented."""
-
-    spec: SceneSpec
-    sources: Sources
-    copies: int
-
-    def _clips(self) -> list[int]:
-        return [*self.sources.speech.numbers.tolist(), *self.sources.noise.numbers.tolist()]
-
-    def lengths(self) -> list[int]:
-        """Samples of each scene: a scene is one copy of one clip."""
-        lengths = [len(self.sources.pool.samples(clip)) for clip in self._clips()]
-        return lengths * (1 + self.copies)
-
-    def render(self, number: int, rng: np.random.Generator) -> Scene:
-        """Copy ``number // n_clips`` of clip ``number % n_clips``."""
-        clips = self._clips()
-        copy, clip = divmod(number, len(clips))
-        return render_stream(self.spec, self.sources, clips[clip], copy > 0, rng)
-
-
-Job = SceneJob | StreamJob
 
 
 class FeatureStore:
@@ -183,7 +137,7 @@ def build_job(
     from rich.progress import track
 
     folder = Path(folder)
-    about = _about(job, seed)
+    about = about_job(job, seed)
     if (folder / "store.json").exists():
         if read_json(folder / "store.json") != about:
             raise WakewordError(
@@ -206,29 +160,6 @@ def build_job(
         pass
     _finish(folder, job, offsets, len(shards))
     return FeatureStore.open(folder)
-
-
-def _about(job: Job, seed: int) -> dict[str, Any]:
-    """What decides the bytes of a store, as JSON would give it back."""
-    sources = hashlib.sha256(job.sources.pool.digest.encode())
-    for room in job.sources.rooms:
-        sources.update(room.tobytes())
-    s = job.sources
-    for role in (s.positives, s.negatives, s.speech, s.noise):
-        sources.update(role.numbers.tobytes() + role.cumulated.tobytes())
-    count = {k: v for k, v in vars(job).items() if k not in ("spec", "sources")}
-    about = {
-        "format": FORMAT,
-        "kind": type(job).__name__,
-        **count,
-        "seed": seed,
-        "rendering": RENDERING,
-        "sources": sources.hexdigest(),
-        "front_end": SETTINGS,
-        "spec": to_table(job.spec),
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(about))
-    return plain
 
 
 def _shards(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
@@ -317,31 +248,6 @@ def _write_shard(
         os.fsync(file.fileno())
     part = json.dumps({"events": rows, "clips": clips}).encode()
     write_atomic(_part(folder, shard), part)
-
-
-def render_shard(
-    job: Job, seed: int, first: int, last: int
-) -> tuple[Frames, list[list[float]], list[str]]:
-    """Frames of scenes ``first`` .. ``last - 1`` one after the other, their events, clip ids."""
-    front_end = FrontEnd()
-    blocks, rows, clips = [], [], []
-    for number in range(first, last):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-        scene = job.render(number, rng)
-        front_end.reset()
-        blocks.append(quantize(front_end.push(scene.audio)))
-        for event in scene.events:
-            rows.append(
-                [
-                    number,
-                    int(event.kind == POSITIVE),
-                    frame_of(event.start_s),
-                    frame_of(event.end_s),
-                    event.snr_db,
-                ]
-            )
-            clips.append(event.clip)
-    return np.concatenate(blocks), rows, clips
 
 
 def _finish(folder: Path, job: Job, offsets: npt.NDArray[np.int64], n_shards: int) -> None:
