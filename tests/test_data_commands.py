@@ -18,6 +18,11 @@ from wakeword.audio import SAMPLE_RATE
 from wakeword.errors import WakewordError
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("WAKEWORD_CACHE", str(tmp_path / "cache"))
+
+
 def run(*arguments) -> tuple[int, str]:
     result = CliRunner().invoke(data, [str(a) for a in arguments], standalone_mode=False)
     if result.exception:
@@ -110,14 +115,17 @@ def test_forgetting_a_person_leaves_no_byte_of_them_and_names_what_learned(datas
     other = AudioPool.build(
         tmp_path / "other", [c for c in dataset.clips() if c.speaker == "p1"], dataset.folder
     )
+    cached = AudioPool.build(tmp_path / "cache" / "pools", dataset.clips(), dataset.folder)
     (run_folder / "run.json").write_text("{}")
     (run_folder / "lamp.tflite").write_bytes(b"model")
     audio = [dataset.path(c) for c in dataset.clips() if c.speaker == "p0"]
-    status, output = run("forget", dataset.folder, "--speaker", "p0", "--under", tmp_path, "--yes")
+    status, output = run(
+        "forget", dataset.folder, "--speaker", "p0", "--under", tmp_path / "runs", "--yes"
+    )
     assert status == 0
     assert "lamp.tflite" in output and str(run_folder) in output
     assert not any(path.exists() for path in audio)
-    assert not pool.folder.exists()
+    assert not pool.folder.exists() and not cached.folder.exists()
     assert other.folder.exists()
     assert (run_folder / "lamp.tflite").exists()
     assert b'"p0"' not in dataset.manifest.read_bytes()

@@ -14,7 +14,7 @@ import click
     "--under",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folders with runs and features; here and DATASET if none is given.",
+    help="Folders with runs and features; here and DATASET if none is given. The cache always.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be erased, erase nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
@@ -25,10 +25,11 @@ def command(dataset: Path, speaker: str, under: tuple[Path, ...], dry_run: bool,
     deleted with the store that they are in; build it again without them.
     """
     from data_tools.dataset import Dataset
+    from data_tools.downloads import cache_folder
     from data_tools.forget import forget
 
     opened = Dataset.open(dataset)
-    roots = under or (Path.cwd(), dataset)
+    roots = [*(under or (Path.cwd(), dataset)), cache_folder()]
     found = forget(opened, speaker, roots, dry_run=True)
     if not found.clips:
         known = ", ".join(sorted({c.speaker for c in opened.clips() if c.speaker})) or "nobody"
