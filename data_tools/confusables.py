@@ -10,6 +10,7 @@ import heapq
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from data_tools.phones import distance
 from data_tools.pronounce import Phones, dictionary, pronounce, sound_alike, words_of
@@ -85,7 +86,8 @@ def near_misses_to_say(phrase: str, count: int) -> list[str]:
         return []
 
 
-def near_words(word: str, said: tuple[Phones, ...]) -> list[tuple[float, str]]:
+@lru_cache(maxsize=64)
+def near_words(word: str, said: tuple[Phones, ...]) -> tuple[tuple[float, str], ...]:
     """Other words that sound alike with their distances, nearest first, one of each sound."""
     length, sounds = len(said[0]), set(said[0])
     alike = max(1, len(sounds) // 2)  # sharing fewer sounds, it is too far to be worth measuring
@@ -98,7 +100,7 @@ def near_words(word: str, said: tuple[Phones, ...]) -> list[tuple[float, str]]:
             # Of words that sound the same the shortest is the one that people write.
             if away > 0 and (ways[0] not in rows or len(text) < len(rows[ways[0]][1])):
                 rows[ways[0]] = (away, text)
-    return heapq.nsmallest(NEAR_WORDS, rows.values())
+    return tuple(heapq.nsmallest(NEAR_WORDS, rows.values()))
 
 
 def _distance_to(whole: Phones, text: tuple[str, ...]) -> float:
