@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from wakeword.audio import SAMPLE_RATE, level_dbfs
+from wakeword.decision import Detection
 from wakeword.detector import Detector
 from wakeword.microphone import Microphone
 from wakeword.monitor import (
@@ -75,18 +76,27 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, recording: np.ndarr
 
 
 def test_midnight_begins_a_new_day_and_old_days_go(tmp_path: Path) -> None:
-    dates = [datetime.date(2026, 1, 1) + datetime.timedelta(days=n) for n in range(KEEP_DAYS + 5)]
-    today = [dates[0]]
-    detector = Detector.load(NAME)
+    for number in range(KEEP_DAYS + 5):
+        date = (DATE + datetime.timedelta(days=number)).isoformat()
+        (tmp_path / f"{date}.json").write_text(json.dumps({"date": date}))
+    evening = DATE + datetime.timedelta(days=KEEP_DAYS + 5)
+    today = [evening]
     monitor = Monitor(
-        MonitorSpec(str(tmp_path)), detector, Microphone(), pytest.fail, lambda: today[0]
+        MonitorSpec(str(tmp_path)), Detector.load(NAME), Microphone(), pytest.fail, lambda: today[0]
     )
-    for date in dates:
-        today[0] = date
-        monitor.save()  # ends the day before
-        monitor.hear(np.ones(480, np.int16))
+    detection = Detection(NAME, "Robert turn on", 0.9, 1.0, 0.5)
+    monitor.fire(detection)
+    monitor.fire(detection)
+    today[0] = evening + datetime.timedelta(days=1)
+    monitor.save()  # ends the day before
+    monitor.fire(detection)
+    monitor.close()
     days = read_days(tmp_path)
-    assert len(days) == KEEP_DAYS and days[-1].date == dates[-2].isoformat()
+    assert len(days) == KEEP_DAYS
+    assert [(d.date, d.wakes) for d in days[-2:]] == [
+        (evening.isoformat(), {NAME: 2}),
+        (today[0].isoformat(), {NAME: 1}),
+    ]
 
 
 def test_a_full_disk_is_told_and_counting_goes_on(tmp_path: Path) -> None:
