@@ -39,6 +39,17 @@ class DatasetError(WakewordError):
     """A folder that is no dataset, or whose manifest is damaged."""
 
 
+class CannotWriteError(DatasetError):
+    """The disk is full, the folder somebody else's, or the stick was pulled out; ``reason``."""
+
+    def __init__(self, folder: Path, reason: str):
+        super().__init__(
+            f"{folder}: can't write: {reason}; what was there before is whole, "
+            "make room (or allow writing) and run this again"
+        )
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """What stands in dataset.toml."""
@@ -259,11 +270,8 @@ class Dataset:
         try:
             with self._lock():
                 yield
-        except OSError as error:  # a full disk, a folder of somebody else, a stick pulled out
-            raise DatasetError(
-                f"{self.folder}: can't write: {error.strerror or error}; what was there before is "
-                "whole, make room (or allow writing) and run this again"
-            ) from None
+        except OSError as error:
+            raise CannotWriteError(self.folder, error.strerror or str(error)) from None
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:

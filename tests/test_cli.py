@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,3 +160,12 @@ def test_a_missing_extra_says_what_to_install():
         code = f"{hide} from wakeword.cli import main; sys.exit(main(['{noun}', '--help']))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True)
         assert_one_line(done, f"pip install 'wakeword[{noun}]'")
+
+
+def test_a_full_disk_behind_the_output_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "wakeword.cli", "detect", str(RECORDING), "--json"],
+            stdout=full, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    assert_one_line(done, "standard output: No space left on device")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -79,7 +80,11 @@ def serving(
     command = [sys.executable, "-m", "wakeword.cli", "data", "web", str(folder)]
     command += ["--host", "127.0.0.1", "--port", "0", "--json", "--plan", str(plan_file)]
     command += ["--phrase", "Robert turn on", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=before)
+    # A limit on file sizes must not leave half a module in Python's cache.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=before
+    )
     try:
         first = json.loads(process.stdout.readline())
         served = Served(folder, first["url"], first["fingerprint"], process)

@@ -4,6 +4,8 @@ their nouns (data, train, export) through the entry-point group ``wakeword.comma
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -102,6 +104,25 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output went away (`| head`); nothing is wrong.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = error.filename or "standard output"
+        click.echo(f"wakeword: {where}: {error.strerror}; make room and try again", err=True)
+        return 1
+    finally:
+        _drop_what_cannot_be_written()
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Standard output that is full was told of; Python's own last try would end in status 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

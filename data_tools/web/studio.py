@@ -13,7 +13,7 @@ from typing import Any
 
 from data_tools.clip import Clip, Group
 from data_tools.consent import agree, consent_text
-from data_tools.dataset import Dataset
+from data_tools.dataset import CannotWriteError, Dataset
 from data_tools.forget import forget
 from data_tools.plan import Plan
 from data_tools.session import Session, judge
@@ -144,8 +144,8 @@ class Studio:
                     raise RefusedError(403, "not_joined", "this speaker's recordings were deleted")
                 try:
                     self._session(speaker).keep(prompt, samples, report, instead_of)
-                except OSError as error:
-                    raise _disk_refusal(str(error.strerror)) from None
+                except CannotWriteError as error:
+                    raise _disk_refusal(error.reason) from None
             progress = self._progress(speaker)
         detail = f'"{prompt.text}"' if prompt.kind != "room_tone" else "room tone"
         self._tell_progress("kept" if kept else "not kept", speaker, f"{detail} {_judged(report)}")
