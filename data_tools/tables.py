@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from data_tools.clip import Clip, Group
 from data_tools.licences import allows_products
 from wakeword.errors import WakewordError
 
-PHRASES = {"robert_turn_on": "Robert turn on", "smart_mirror": "smart mirror"}  # label -> phrase
+# label -> phrase, where they differ
+PHRASES = {"robert_turn_on": "Robert turn on", "smart_mirror": "smart mirror"}
 SPEECH_SNR_DB = 10  # under this a wake recording holds no speech; the next has 28 dB
 
 
@@ -93,11 +95,14 @@ class Tables:
     def tts(self, phrase: str, split: str | None = None) -> list[Clip]:
         """Synthetic clips, labelled for one phrase: all that do not say it are negatives.
 
+        Clips that say it within something longer ("computer turn on") are neither, and left out.
         ``speaker`` is the human behind the voice, ``voice`` the voice with its warp.
         """
         clips = []
         for row in self._rows("tts.csv", split):
             says = PHRASES.get(row["label"], None if row["label"] == "negative" else row["label"])
+            if says != phrase and _holds(row["text"], phrase):
+                continue
             clip = self._clip(
                 row,
                 "positive" if says == phrase else "negative",
@@ -177,6 +182,12 @@ class Tables:
             duration_s=float(row["duration_s"]),
             **fields,  # type: ignore[arg-type]
         )
+
+
+def _holds(text: str, phrase: str) -> bool:
+    """Whether a text says the phrase somewhere, word by word."""
+    said, words = (re.findall(r"[^\W_]+(?:'\w+)?", t.casefold()) for t in (text, phrase))
+    return any(said[i : i + len(words)] == words for i in range(len(said)))
 
 
 def for_products(clips: Iterable[Clip]) -> list[Clip]:

@@ -36,6 +36,15 @@ def test_clips_of_another_phrase_are_negatives(tables):
     assert [c.label for c in tables.tts("smart mirror")] == ["negative", "negative", "positive"]
 
 
+def test_a_clip_that_says_the_phrase_within_a_sentence_is_no_negative_of_it(tables):
+    with (tables.folder / "tts.csv").open("a") as table:
+        for name, text in (("d", "Computer, turn on!"), ("e", "computers turn on")):
+            table.write(f'{name}.opus,test,negative,"{text}",espeak,en,espeak,en-x,?,espeak,1,1,1,'
+                        "GPL-3.0 engine,yes,0.8\n")  # fmt: skip
+    assert [c.id for c in tables.tts("computer", "test")] == ["c.opus", "e.opus"]
+    assert [c.id for c in tables.tts("turn on", "test")] == ["c.opus"]
+
+
 def test_a_clip_that_the_table_forbids_is_forbidden_whatever_its_licence_says(tables):
     assert [c.id for c in for_products(tables.tts("Robert turn on", "train"))] == ["a.opus"]
 

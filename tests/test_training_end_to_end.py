@@ -135,7 +135,24 @@ def test_the_bundle_says_what_it_learned_from_and_what_was_measured(trained: Pat
     assert "fa_per_hour" not in measured, "8 seconds of test speech cannot tell a rate"
     assert sum(d.clips for d in extension.data) > 60
     report = json.loads((trained.parent / "evaluation.json").read_text())
-    assert report["balanced"]["streams"]["synthetic voices, clean"]["phrases"] == 2
+    balanced = next(p for p in report["points"] if p["name"] == "balanced")
+    assert balanced["phrases"]["synthetic voices, clean"]["frr"]["of"] == 2
+    assert balanced["speech"]["all"]["fa_per_hour"] is None
+
+
+def test_the_command_measures_a_bundle_on_streams_as_the_run_did(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    streams = tmp_path / "streams"
+    made = ["train", "streams", str(trained.parents[1] / "words"), "-o", str(streams)]
+    assert main([*made, "--condition", "clean"]) == 0
+    capsys.readouterr()
+    assert main(["train", "evaluate", str(trained), str(streams), "--json"]) == 0
+    card = json.loads(capsys.readouterr().out)
+    frr = card["points"][0]["phrases"]["synthetic voices, clean"]["frr"]
+    assert (frr["of"], frr["low"]) == (2, 0.0) and frr["high"] > 0.8
+    assert main(["train", "evaluate", str(trained), str(streams), "--at-fa-per-hour", "0.5"]) == 1
+    assert "cannot tell 0.5 false accepts per hour" in capsys.readouterr().err
 
 
 def test_a_finished_run_gives_the_same_bundle_again(trained: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,32 @@ if TYPE_CHECKING:
     from wakeword.bundle import Bundle
 
 
-@click.group()
+# Verbs with a module of their own, imported when they are called.
+COMMANDS = {
+    "streams": ("training.commands.streams", "Make long audio with known truth to measure on."),
+    "evaluate": ("training.commands.evaluate", "Measure a bundle on streams, with intervals."),
+}
+
+
+class _Verbs(click.Group):
+    """The commands of this file, and those of :data:`COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            command = import_module(COMMANDS[cmd_name][0]).command
+            return command if isinstance(command, click.Command) else None
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        here = [(name, one.get_short_help_str()) for name, one in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl([*here, *((name, text) for name, (_, text) in COMMANDS.items())])
+
+
+@click.group(cls=_Verbs)
 def train() -> None:
     """Train, evaluate and calibrate a model."""
 
@@ -38,32 +64,6 @@ def run(recipe: Path, out: Path | None, workers: int, ray: str | None, as_json: 
     bundle = pipeline.run(recipe, folder, workers, ray)
     _show(bundle, as_json)
     click.echo(f"bundle: {folder / bundle.name}.json", err=as_json)
-
-
-@train.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
-@click.argument("bundle")
-@click.option(
-    "--gate/--no-gate", default=True, help="Whether the gate may keep the network asleep."
-)
-@click.option("--report", type=click.Path(path_type=Path), help="Write every count to this JSON.")
-@click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
-def evaluate(recipe: Path, bundle: str, gate: bool, report: Path | None, as_json: bool) -> None:
-    """Measure BUNDLE on the test speakers of RECIPE, through the device's own detector."""
-    from training import trial
-    from training.config import read_recipe
-    from training.division import divide
-    from wakeword.bundle import Bundle
-    from wakeword.spec import write_atomic
-
-    plan = read_recipe(recipe)
-    division = divide(plan.data, plan.about.phrase, recipe.parent)
-    loaded = Bundle.load(bundle)
-    heard = trial.hear(loaded, division, plan.seed, gate)
-    measured, details = trial.judge(loaded, division, heard)
-    if report:
-        write_atomic(report, json.dumps(details, indent=1).encode())
-    _show(measured, as_json)
 
 
 def _show(bundle: Bundle, as_json: bool) -> None:

@@ -27,27 +27,6 @@ class Division:
         """What has an influence on the network, its choice or its thresholds."""
         return self.train + self.validation
 
-    def tested(self, label: str) -> list[Clip]:
-        """The test's clips of a label."""
-        return [clip for clip in self.test if clip.label == label]
-
-    def test_phrases(self) -> dict[str, list[Clip]]:
-        """The test's wake phrases, by who says them."""
-        phrases = self.tested("positive")
-        groups = {
-            "synthetic voices": [clip for clip in phrases if clip.origin == "tts"],
-            "people": [clip for clip in phrases if clip.origin != "tts"],
-        }
-        return {who: clips for who, clips in groups.items() if clips}
-
-    def test_speech(self) -> list[Clip]:
-        """The test's real speech without the phrase: what false accepts are counted on."""
-        return [c for c in self.tested("negative") if c.origin in ("corpus", "recorded")]
-
-    def test_near_misses(self) -> list[Clip]:
-        """The test's synthetic utterances that are not the phrase."""
-        return [c for c in self.tested("negative") if c.origin == "tts"]
-
 
 def divide(spec: DataSpec, phrase: str, beside: Path) -> Division:
     """Gather the clips and divide them; ``beside`` is the recipe's folder.
@@ -55,7 +34,7 @@ def divide(spec: DataSpec, phrase: str, beside: Path) -> Division:
     A test speaker is one that the model has never heard: clips of the test split by speakers that
     occur in train are left out. WakewordError if there is nothing to learn.
     """
-    clips = list(_gather(spec, phrase, beside))
+    clips = list(gather(spec, phrase, beside))
     learnable = [
         clip
         for clip in clips
@@ -81,7 +60,8 @@ def divide(spec: DataSpec, phrase: str, beside: Path) -> Division:
     return Division(tuple(train), tuple(aside), tuple(test))
 
 
-def _gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
+def gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
+    """Every clip that a recipe names, in any split, labelled for its phrase."""
     if spec.shared:
         tables = Tables.open()
         yield from tables.tts(phrase)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 CONFIDENCE = 0.95
+RESAMPLES = 4000
 
 
 def proportion(events: int, trials: int) -> tuple[float, float]:
@@ -27,3 +32,21 @@ def rate(events: int, hours: float) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low = float(chi2.ppf(tail, 2 * events)) / 2 / hours
     return low, float(chi2.ppf(1 - tail, 2 * events + 2)) / 2 / hours
+
+
+def by_speaker(counts: Sequence[tuple[int, int]], seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap of a share, ``counts`` being (events, trials) of each speaker.
+
+    Speakers are drawn with replacement (a cluster bootstrap: Davison and Hinkley 1997, 3.8). Events
+    of one speaker come together, so this is wider than the interval over trials, and it is the one
+    that says what other speakers may expect. One speaker alone tells nothing: 0 to 1.
+    """
+    if len(counts) < 2:
+        return 0.0, 1.0
+    table = np.asarray(counts, np.float64)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(table), size=(RESAMPLES, len(table)))
+    events, trials = table[drawn].sum(axis=1).T
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(events / trials, [tail, 1 - tail])
+    return float(low), float(high)

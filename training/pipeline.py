@@ -59,7 +59,7 @@ def run(recipe_path: Path, folder: Path, workers: int = 1, ray: str | None = Non
     bundle = export(job, model, learned, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
-    return evaluate(job, bundle, division)
+    return evaluate(job, bundle, recipe_path, workers)
 
 
 def learned_from(*recipe_paths: Path) -> tuple[Clip, ...]:
@@ -186,11 +186,11 @@ def calibrate(job: Run, bundle: Bundle, division: Division, workers: int) -> Bun
     return package.with_points(bundle, points)
 
 
-def evaluate(job: Run, bundle: Bundle, division: Division) -> Bundle:
+def evaluate(job: Run, bundle: Bundle, recipe_path: Path, workers: int = 1) -> Bundle:
     """Measure on test speakers through the device's detector; the bundle with the numbers in it."""
-    heard = trial.hear(bundle, division, job.recipe.seed)
-    bundle, report = trial.judge(bundle, division, heard)
-    write_atomic(job.folder / "evaluation.json", json.dumps(report, indent=1).encode())
+    folder = job.folder / "streams"
+    bundle, card = trial.trial(bundle, recipe_path, folder, job.recipe.seed, workers)
+    write_atomic(job.folder / "evaluation.json", json.dumps(card, indent=1).encode())
     bundle.save(job.folder)
     return bundle
 

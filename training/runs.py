@@ -9,7 +9,8 @@
     FOLDER/checkpoint.npz   where the training goes on after a stop
     FOLDER/network.npz      the chosen weights
     FOLDER/NAME.json, NAME.tflite   the bundle
-    FOLDER/evaluation.json  what it does on test speakers
+    FOLDER/streams/         the test as audio with known truth (training.stream_folder)
+    FOLDER/evaluation.json  what the bundle does on it (training.scorecard)
 """
 
 from __future__ import annotations
