@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "streams": ("training.commands.streams", "Make long audio with known truth to measure on."),
     "evaluate": ("training.commands.evaluate", "Measure a bundle on streams, with intervals."),
+    "compare": ("training.commands.compare", "Say whether a bundle may replace another."),
 }
 
 
