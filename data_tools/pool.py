@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from data_tools.clip import Clip, from_line, to_line
-from wakeword.audio import Int16, read_file
+from wakeword.audio import SAMPLE_RATE, Int16, read_file
 from wakeword.errors import AudioError, WakewordError
 from wakeword.spec import write_atomic
 
 CHUNK_CLIPS = 64
+CUT = "#t="  # "talk.opus#t=1.5,3.25": seconds 1.5 to 3.25 of it (W3C Media Fragments)
 
 
 class AudioPool:
@@ -69,15 +70,16 @@ class AudioPool:
     ) -> AudioPool:
         """The pool of these clips below ``cache``, decoded unless it is there already.
 
-        Relative paths are below ``folder``. Clips that do not decode are left out and named in
+        A path may name a stretch of a file, see :data:`CUT`. Relative paths are below ``folder``. Clips that do not decode are left out and named in
         ``skipped``; WakewordError if none is left.
         """
         paths = [str((folder / clip.path).resolve()) for clip in clips]
         key = hashlib.sha256()
         for clip, path in zip(clips, paths, strict=True):
             key.update(to_line(clip))
-            if Path(path).exists():
-                status = Path(path).stat()
+            file = Path(path.partition(CUT)[0])
+            if file.exists():
+                status = file.stat()
                 key.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
         pool = Path(cache) / key.hexdigest()[:16]
         if not (pool / "clips.jsonl").exists():
@@ -128,9 +130,19 @@ def _decode_into(pool: Path, clips: Sequence[Clip], paths: list[str], workers: i
 def _decode(paths: list[str]) -> list[Int16 | str]:
     """Samples of each file, or the one line that says why there are none."""
     decoded: list[Int16 | str] = []
+    last, samples = "", np.empty(0, np.int16)
     for path in paths:
+        file, _, cut = path.partition(CUT)
         try:
-            decoded.append(read_file(path))
+            if file != last:  # many cuts of one long file, one after the other
+                samples = read_file(file)
+                last = file
+            decoded.append(_cut(samples, cut) if cut else samples)
         except AudioError as error:
             decoded.append(str(error))
     return decoded
+
+
+def _cut(samples: Int16, cut: str) -> Int16:
+    start_s, end_s = map(float, cut.split(","))
+    return samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]

@@ -60,7 +60,11 @@ class Sources:
 
     @classmethod
     def sort(
-        cls, pool: AudioPool, simulated_rooms: Sequence[Float32] = (), balance: float = 0.5
+        cls,
+        pool: AudioPool,
+        simulated_rooms: Sequence[Float32] = (),
+        balance: float = 0.5,
+        speech_min_s: float = SPEECH_MIN_S,
     ) -> Sources:
         """The clips of a pool by label and length; impulse responses become rooms."""
         roles: dict[str, list[int]] = {"positive": [], "negative": [], "speech": [], "noise": []}
@@ -71,7 +75,7 @@ class Sources:
                 rooms.append(tidy_response(to_float32(pool.samples(number))))
             elif clip.label == "background":
                 roles["noise"].append(number)
-            elif clip.label == "negative" and n > SPEECH_MIN_S * SAMPLE_RATE:
+            elif clip.label == "negative" and n > speech_min_s * SAMPLE_RATE:
                 roles["speech"].append(number)
             elif _bounds(clip, pool.samples(number)):  # else there is nothing to hear
                 roles[clip.label].append(number)

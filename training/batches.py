@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +50,8 @@ class Batch:
     """What one optimizer step learns from."""
 
     frames: Float32  # (size, frames, 40), as the network sees them
-    targets: Float32  # (size, steps, 1)
-    weights: Float32  # (size, steps), 0 where a step is not to be judged
+    targets: npt.NDArray[Any]  # (size, steps, 1) float32; of phones see training.ctc
+    weights: Float32 | None  # (size, steps), 0 where a step is not to be judged
 
 
 class Sampler:

@@ -67,6 +67,26 @@ def run(recipe: Path, out: Path | None, workers: int, ray: str | None, as_json: 
     click.echo(f"bundle: {folder / bundle.name}.json", err=as_json)
 
 
+@train.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
+@click.option("--workers", default=lambda: os.cpu_count() or 1, show_default="one a core",
+              type=click.IntRange(1), help="Processes that compute features.")  # fmt: skip
+def backbone(recipe: Path, out: Path | None, workers: int) -> None:
+    """Train a backbone by RECIPE: what people's phones sound like, for all phrases.
+
+    It learns from transcribed speech and knows no phrase; a recipe of a phrase names it in its
+    [network] table. A run that was stopped goes on.
+    """
+    _quiet_tensorflow()
+    from training import backbone as module
+
+    folder = out or Path("runs") / recipe.stem
+    trained = module.run(recipe, folder, workers)
+    click.echo(f"phone error rate on speakers kept aside: {trained.about.phone_error_rate:.3f}")
+    click.echo(f"backbone: {folder / trained.about.name}.npz")
+
+
 def _show(bundle: Bundle, as_json: bool) -> None:
     """Print the operating points with what was measured at them."""
     from wakeword.spec import to_table

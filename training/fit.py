@@ -8,13 +8,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from training.batches import Sampler
-from training.distil import TaughtSampler
+from training.batches import Batch
 from wakeword.errors import WakewordError
 from wakeword.spec import write_atomic
 
@@ -54,6 +53,15 @@ class Verdict:
 Validate = Callable[["keras.Model"], Verdict]
 
 
+class Batches(Protocol):
+    """Where batches come from: step n gives batch n, whatever came before it."""
+
+    mined: npt.NDArray[np.int64]
+
+    def batch(self, step: int) -> Batch:
+        """The batch of an optimizer step."""
+
+
 def learning_rate(step: int, spec: FitSpec) -> float:
     """Linear rise, then half a cosine (Loshchilov and Hutter, arXiv 1608.03983)."""
     if step < spec.rise_steps:
@@ -65,14 +73,15 @@ def learning_rate(step: int, spec: FitSpec) -> float:
 
 def fit(
     model: keras.Model,
-    sampler: Sampler | TaughtSampler,
+    sampler: Batches,
     spec: FitSpec,
     validate: Validate,
     folder: Path,
+    loss: keras.losses.Loss | None = None,
 ) -> Weights:
     """Train ``model``; the averaged weights that validated best.
 
-    ``folder`` receives ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
+    ``loss`` is the binary cross-entropy of logits unless another is given. ``folder`` receives ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
     a checkpoint, training goes on from there to the result that it would have had without a stop.
     Raises TrainingError on a loss that is not finite; the checkpoint keeps the last good weights.
     """
@@ -91,7 +100,7 @@ def fit(
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer,
-        keras.losses.BinaryCrossentropy(from_logits=True),
+        loss or keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,  # ten times slower on a CPU
     )
     optimizer.build(model.trainable_variables)
@@ -105,14 +114,14 @@ def fit(
         while progress.step < spec.steps:
             batch = sampler.batch(progress.step)
             optimizer.learning_rate = learning_rate(progress.step, spec)
-            loss = float(model.train_on_batch(batch.frames, batch.targets, batch.weights))
-            if not math.isfinite(loss):
+            cost = float(model.train_on_batch(batch.frames, batch.targets, batch.weights))
+            if not math.isfinite(cost):
                 raise TrainingError(
-                    f"the loss is {loss} at step {progress.step}; the weights of step "
+                    f"the loss is {cost} at step {progress.step}; the weights of step "
                     f"{progress.saved_step} stand in {folder}/checkpoint.npz: "
                     "halve fit.learning_rate in the recipe and train in a new folder"
                 )
-            progress.count(loss, model.get_weights(), spec.average_steps)
+            progress.count(cost, model.get_weights(), spec.average_steps)
             if progress.step % spec.check_steps == 0 or progress.step == spec.steps:
                 progress.judge(model, validate)
                 progress.save(folder, model, optimizer)

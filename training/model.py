@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from wakeword.frontend import N_CHANNELS
 
 if TYPE_CHECKING:
@@ -48,8 +50,10 @@ class NetworkSpec:
 SIZES = {"micro": (48, 48), "standard": (96, 96), "large": (192, 192)}
 
 
-def build(spec: NetworkSpec, seed: int = 0) -> keras.Model:
-    """A Keras model: (batch, n_frames, 40) float32 -> (batch, n_frames // stride, 1) logits.
+def build(
+    spec: NetworkSpec, seed: int = 0, head: str = "wake", outputs: int = 1
+) -> keras.Model:
+    """A Keras model: (batch, n_frames, 40) float32 -> (batch, n_frames // stride, outputs) logits.
 
     ``n_frames`` is a multiple of the stride. The frames are what the device's network sees:
     :func:`wakeword.frontend.dequantize` of the int8 input, 0..25.9.
@@ -81,7 +85,15 @@ def build(spec: NetworkSpec, seed: int = 0) -> keras.Model:
         reset_after=True,
         kernel_initializer=start(10),
         recurrent_initializer=keras.initializers.Orthogonal(seed=seed * 100 + 11),
-        name="wake_gru",
+        name=f"{head}_gru",
     )(x)
-    logits = keras.layers.Dense(1, kernel_initializer=start(12), name="wake_dense")(x)
-    return keras.Model(frames, logits, name="wake")
+    logits = keras.layers.Dense(outputs, kernel_initializer=start(12), name=f"{head}_dense")(x)
+    return keras.Model(frames, logits, name=head)
+
+
+def freeze(model: keras.Model, convs: dict[str, list[np.ndarray]]) -> None:
+    """Give the convolutions weights that they keep: those of a backbone, by layer name."""
+    for name, weights in convs.items():
+        layer = model.get_layer(name)
+        layer.set_weights(weights)
+        layer.trainable = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,14 +65,28 @@ def from_keras(
         scale = gamma / np.sqrt(variance + norm.epsilon)
         (kernel,) = conv.get_weights()
         convs.append(Conv(np.asarray(kernel) * scale, beta - mean * scale, conv.strides[0]))
-    found = []
-    for name in heads:
-        kernel, recurrent, bias = model.get_layer(f"{name}_gru").get_weights()
-        dense, dense_bias = model.get_layer(f"{name}_dense").get_weights()
-        found.append(
-            Head(name, kernel, recurrent, bias, dense / temperature, dense_bias / temperature)
+    found = [
+        head_from_keras(
+            name,
+            model.get_layer(f"{name}_gru").get_weights(),
+            model.get_layer(f"{name}_dense").get_weights(),
+            temperature,
         )
+        for name in heads
+    ]
     return Network(tuple(convs), tuple(found))
+
+
+def head_from_keras(
+    name: str,
+    gru: Sequence[Float32],
+    dense: Sequence[Float32],
+    temperature: float = 1.0,
+) -> Head:
+    """A head from the weights of its two layers, as Keras lists them."""
+    kernel, recurrent, bias = gru
+    weights, dense_bias = dense
+    return Head(name, kernel, recurrent, bias, weights / temperature, dense_bias / temperature)
 
 
 class FloatStream:
