@@ -21,6 +21,7 @@ _VOWELS = {
     "UW": (4, 4, 0), "ER": (2, 2, 3), "AY": (0, 2, 1), "AW": (0, 2, 2), "OY": (2, 4, 1),
 }  # fmt: skip
 PHONES = (*_CONSONANTS, *_VOWELS)
+VOWELS = frozenset(_VOWELS)
 INSERTION = 0.9  # a phone more or less is a little less than a wholly different one
 
 

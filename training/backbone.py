@@ -11,6 +11,7 @@ says on the device how well the phrase's phones fit what was heard (:mod:`wakewo
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -88,7 +89,17 @@ class Backbone:
 
     def head(self) -> Head:
         """The phone head."""
-        return head_from_keras(HEAD, self.weights[f"{HEAD}_gru"], self.weights[f"{HEAD}_dense"])
+        gru, dense = self.weights[f"{HEAD}_gru"], self.weights[f"{HEAD}_dense"]
+        return replace(head_from_keras(HEAD, gru, dense), logits=True)
+
+    def sha256(self) -> str:
+        """Hash of the weights."""
+        digest = hashlib.sha256()
+        for layer, weights in sorted(self.weights.items()):
+            digest.update(layer.encode())
+            for array in weights:
+                digest.update(array.astype(np.float16).tobytes())
+        return digest.hexdigest()
 
     def save(self, path: Path) -> None:
         """Write one .npz; weights as float16, which costs nothing that int8 would not."""
@@ -138,7 +149,9 @@ def run(recipe_path: Path, folder: Path, workers: int = 1) -> Backbone:
     speech = gather(recipe.data, recipe_path.parent)
     simulated = RoomSimulator().simulate_many(recipe.simulated_rooms, recipe.seed)
 
-    def store(name: str, clips: tuple[Clip, ...], n_scenes: int, seed: int) -> features.FeatureStore:
+    def store(
+        name: str, clips: tuple[Clip, ...], n_scenes: int, seed: int
+    ) -> features.FeatureStore:
         pool = AudioPool.build(folder / "audio", [*clips, *speech.surroundings], workers=workers)
         sources = Sources.sort(pool, simulated, speech_min_s=LONGEST_S + 1)
         path = folder / "features" / name

@@ -13,6 +13,7 @@ from training.distil import DistilSpec
 from training.fit import FitSpec
 from training.model import NetworkSpec
 from training.package import About, DecisionSpec
+from training.second_ear import SecondEarSpec
 from training.validate import ValidationSpec
 from wakeword.bundle import GateSpec
 from wakeword.spec import parse, read_toml
@@ -62,6 +63,7 @@ class Recipe:
     fit: FitSpec = field(default_factory=FitSpec)
     distil: DistilSpec = field(default_factory=DistilSpec)
     validation: ValidationSpec = field(default_factory=ValidationSpec)
+    second_ear: SecondEarSpec = field(default_factory=SecondEarSpec)
     decision: DecisionSpec = field(default_factory=DecisionSpec)
     gate: GateSpec = field(default_factory=GateSpec)
     calibrate: CalibrateSpec = field(default_factory=CalibrateSpec)

@@ -28,6 +28,7 @@ class NetworkSpec:
     stride: int = 3  # frames a step, 10 ms each
     kernels: tuple[int, ...] = (5, 3)  # first in frames, the others in steps
     dropout: float = 0.1  # on the GRU's input, while training
+    backbone: str = ""  # stand on its frozen convolutions: a shipped one's name, or a file
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
@@ -50,9 +51,7 @@ class NetworkSpec:
 SIZES = {"micro": (48, 48), "standard": (96, 96), "large": (192, 192)}
 
 
-def build(
-    spec: NetworkSpec, seed: int = 0, head: str = "wake", outputs: int = 1
-) -> keras.Model:
+def build(spec: NetworkSpec, seed: int = 0, head: str = "wake", outputs: int = 1) -> keras.Model:
     """A Keras model: (batch, n_frames, 40) float32 -> (batch, n_frames // stride, outputs) logits.
 
     ``n_frames`` is a multiple of the stride. The frames are what the device's network sees:

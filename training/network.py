@@ -33,6 +33,7 @@ class Head:
     bias: Float32  # (2, 3 * units), the input's and the recurrent one
     dense: Float32  # (units, outputs)
     dense_bias: Float32  # (outputs,)
+    logits: bool = False  # its outputs are logits, not probabilities
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class FloatStream:
         self._hidden = [np.zeros(len(h.recurrent), np.float32) for h in self.network.heads]
 
     def step(self, frames: Float32) -> dict[str, Float32]:
-        """(stride, 40) float32 frames -> probabilities (n,) float32 of each head by name."""
+        """(stride, 40) float32 frames -> (n,) float32 of each head by name."""
         x = frames
         for i, conv in enumerate(self.network.convs):
             window = np.concatenate((self._histories[i], x))
@@ -114,7 +115,8 @@ class FloatStream:
         outputs = {}
         for i, head in enumerate(self.network.heads):
             self._hidden[i] = h = _gru(x[0], self._hidden[i], head)
-            outputs[head.name] = _sigmoid(h @ head.dense + head.dense_bias)
+            value = h @ head.dense + head.dense_bias
+            outputs[head.name] = value if head.logits else _sigmoid(value)
         return outputs
 
 

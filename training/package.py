@@ -11,6 +11,7 @@ from training.network import Network
 from training.quantize import export_step, outputs
 from wakeword.audio import Float32
 from wakeword.bundle import (
+    DEFAULT_POINT,
     FORMAT,
     Bundle,
     DataSource,
@@ -22,8 +23,7 @@ from wakeword.bundle import (
     OperatingPoint,
     front_end_sha256,
 )
-
-DEFAULT_POINT = "balanced"
+from wakeword.phrase import PhraseSpec
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def package(
     gate: GateSpec,
     clips: Iterable[Clip],
     provenance: dict[str, object],
+    second_ear: PhraseSpec | None = None,
 ) -> Bundle:
     """Export the network and describe it. No operating point yet: the threshold is 0.5.
 
@@ -71,6 +72,7 @@ def package(
         warm_up_steps=decision.warm_up_steps,
         refractory_s=decision.refractory_s,
         gate=gate,
+        second_ear=second_ear,
         data=data_sources(clips),
         provenance=provenance,
     )
@@ -95,7 +97,8 @@ def with_points(bundle: Bundle, points: tuple[OperatingPoint, ...]) -> Bundle:
     """The bundle with operating points; the balanced one's threshold becomes its cut-off."""
     manifest = bundle.manifest
     assert manifest.wakeword is not None
-    cutoff = next((p.threshold for p in points if p.name == DEFAULT_POINT), points[0].threshold)
+    default = next((p for p in points if p.name == DEFAULT_POINT), points[0])
+    cutoff = (default.wake_alone or default).threshold  # its readers know the wake head only
     return Bundle.create(
         bundle.name,
         replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
 from data_tools.sources import Sources
 from training import features, package, trial
+from training.backbone import Backbone
 from training.batches import Sampler
 from training.calibrate import operating_points
 from training.config import read_recipe
@@ -25,14 +26,15 @@ from training.division import Division, divide
 from training.evaluate import listen
 from training.fit import Weights, fit
 from training.material import Material
-from training.model import build
+from training.model import build, freeze
 from training.network import from_keras
 from training.quantize import parity
 from training.runs import Run
+from training.second_ear import phrase_spec
 from training.streams import Stream
 from training.validate import Validator
 from wakeword.audio import Float32
-from wakeword.bundle import Bundle
+from wakeword.bundle import Bundle, OperatingPoint, WakeAlone
 from wakeword.errors import WakewordError
 from wakeword.frontend import dequantize
 from wakeword.spec import write_atomic
@@ -126,12 +128,29 @@ def teacher(job: Run, recipe_path: Path, workers: int) -> keras.Model:
     return train(other, *build_features(other, division, workers), teachers=[])
 
 
+def backbone(job: Run) -> Backbone | None:
+    """The backbone that the recipe names, if it names one."""
+    name = job.recipe.network.backbone
+    return Backbone.load(name, job.beside) if name else None
+
+
+def network(job: Run) -> keras.Model:
+    """The recipe's network, untrained; on a backbone only its wake head is."""
+    spec, seed = job.recipe.network, job.recipe.seed
+    under = backbone(job)
+    if under is None:
+        return build(spec, seed)
+    model = build(replace(under.about.network, units=spec.memory, dropout=spec.dropout), seed)
+    freeze(model, under.convs)
+    return model
+
+
 def trained_network(job: Run) -> keras.Model | None:
     """The network of a run whose training is done."""
     path = job.folder / "network.npz"
     if not path.exists():
         return None
-    model = build(job.recipe.network, job.recipe.seed)
+    model = network(job)
     with np.load(path) as kept:
         model.set_weights([kept[name] for name in sorted(kept.files)])
     return model
@@ -145,7 +164,7 @@ def train(
     if trained is not None:
         return trained
     recipe = job.recipe
-    model = build(recipe.network, recipe.seed)
+    model = network(job)
     stride, decision = recipe.network.stride, recipe.decision
     sampler: Sampler | TaughtSampler = Sampler(learned, recipe.batch, stride, recipe.seed)
     if teachers:
@@ -170,8 +189,13 @@ def export(
     recipe = job.recipe
     network = from_keras(model, temperature=recipe.decision.temperature)
     frames = calibration_frames(learned)
+    ear, under = None, backbone(job)
+    if under:
+        network = replace(network, heads=(*network.heads, under.head()))
+        ear = phrase_spec(recipe.second_ear, recipe.about.phrase, under)
+        provenance = {**provenance, "backbone_sha256": under.sha256()}
     bundle = package.package(
-        recipe.about, network, frames, recipe.decision, recipe.gate, clips, provenance
+        recipe.about, network, frames, recipe.decision, recipe.gate, clips, provenance, ear
     )
     distance = parity(network, bundle.model, frames)
     return package.with_provenance(bundle, {**provenance, "int8_against_float": asdict(distance)})
@@ -181,8 +205,19 @@ def calibrate(job: Run, bundle: Bundle, division: Division, workers: int) -> Bun
     """The bundle with thresholds from the speech kept aside, as it is and in rooms and noise."""
     surroundings = [c for c in division.train if c.label in ("background", "rir")]
     sources = _sources(job, [*division.validation, *surroundings], workers)
-    heard = [listen(bundle, stream) for stream in _aside_streams(job, sources)]
-    points = operating_points(bundle, heard, job.recipe.calibrate.points)
+    targets = job.recipe.calibrate.points
+
+    def points_of(listener: Bundle) -> tuple[OperatingPoint, ...]:
+        heard = [listen(listener, stream) for stream in _aside_streams(job, sources)]
+        return operating_points(listener, heard, targets)
+
+    points = points_of(bundle)
+    if bundle.extension.second_ear:
+        alone = points_of(bundle.wake_alone())
+        points = tuple(
+            replace(point, wake_alone=WakeAlone(other.threshold))
+            for point, other in zip(points, alone, strict=True)
+        )
     return package.with_points(bundle, points)
 
 

@@ -74,7 +74,7 @@ def export_step(network: Network, calibration: Float32) -> bytes:
         converter.representative_dataset = lambda: ([step] for step in steps)
         converter._experimental_variable_quantization = True
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-        model = bytes(converter.convert())
+        model = _wake_first(bytes(converter.convert()))
     check(model)
     return model
 
@@ -103,6 +103,24 @@ def check(model: bytes) -> None:
             f"the exported step's input has scale {scale:.7f} and zero point {zero_point}; "
             f"expected {INPUT_MAX / 255:.7f} and -128"
         )
+
+
+def _wake_first(model: bytes) -> bytes:
+    """The file with output "wake" before all others: readers that know one output take the first.
+
+    The converter orders outputs by name.
+    """
+    import flatbuffers
+
+    names = outputs(model)
+    if "wake" not in names or names[0] == "wake":
+        return model
+    read = _read(model)
+    order = sorted(range(len(names)), key=lambda i: names[i] != "wake")
+    read.subgraphs[0].outputs = [read.subgraphs[0].outputs[i] for i in order]
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(read.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def op_names(model: bytes) -> set[str]:
@@ -197,4 +215,5 @@ def _head(x: tf.Tensor, head: Head, hidden: tf.Variable) -> tf.Tensor:
     candidate = tf.sigmoid((x_h + reset * h_h) * 2.0) * 2.0 + -1.0
     h = update * h + (update * -1.0 + 1.0) * candidate
     hidden.assign(h)
-    return tf.sigmoid(tf.matmul(h, head.dense) + head.dense_bias)
+    result = tf.matmul(h, head.dense) + head.dense_bias
+    return result if head.logits else tf.sigmoid(result)

@@ -36,6 +36,7 @@ class Run:
 
     folder: Path
     recipe: Recipe
+    beside: Path  # the folder of the recipe as it was given: its relative paths start there
 
     @classmethod
     def begin(cls, recipe_path: Path, folder: Path) -> Run:
@@ -52,7 +53,7 @@ class Run:
                 f"or delete this one to begin anew"
             )
         write_atomic(kept, text)
-        return cls(folder, recipe)
+        return cls(folder, recipe, recipe_path.parent)
 
     @property
     def manifest(self) -> Path:

@@ -14,7 +14,7 @@ from training.package import with_points
 from training.scorecard import Card
 from training.stream_folder import write
 from training.streams import CONDITIONS
-from wakeword.bundle import Bundle, Measure
+from wakeword.bundle import Bundle, Measure, WakeAlone
 
 
 def trial(
@@ -23,7 +23,8 @@ def trial(
     """The bundle with the measures of its operating points, and the scorecard.
 
     The test split of the recipe lies as streams in ``folder`` afterwards: that is what the report
-    plays, and what another bundle can be measured on. Speech is heard as it is, once.
+    plays, and what another bundle can be measured on. Speech is heard as it is, once. A bundle with
+    a second ear is measured with its wake head alone as well.
     """
     cast = Cast.of_recipe(recipe_path)
     if not cast.phrases:
@@ -39,6 +40,16 @@ def trial(
         replace(point, measures=tuple(_measures(scores, cast)))
         for point, scores in zip(bundle.extension.operating_points, card["points"], strict=True)
     )
+    alone = bundle.wake_alone()
+    if alone is not bundle:
+        card_alone = measure(alone, [folder], workers=workers)
+        points = tuple(
+            replace(point, wake_alone=WakeAlone(o.threshold, tuple(_measures(scores, cast))))
+            for point, o, scores in zip(
+                points, alone.extension.operating_points, card_alone["points"], strict=True
+            )
+        )
+        card = {**card, "wake_alone": card_alone}
     return with_points(bundle, points), card
 
 

@@ -15,11 +15,14 @@ from typing import Any
 
 from wakeword.errors import BundleError, SpecError
 from wakeword.frontend import SETTINGS
+from wakeword.phrase import PhraseSpec
 from wakeword.spec import parse, read_json, to_table, write_atomic
 
-FORMAT = 1
+FORMAT = 2  # what is written; 1 had no second ear
+READABLE = (1, 2)
 MODELS = Path(__file__).parent / "models"
 DEFAULT_NAME = "robert_turn_on"
+DEFAULT_POINT = "balanced"
 
 
 def front_end_sha256() -> str:
@@ -68,12 +71,21 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class WakeAlone:
+    """An operating point without the second ear: a threshold on the smoothed wake probability."""
+
+    threshold: float
+    measures: tuple[Measure, ...] = ()
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """A threshold and what it gives."""
 
     name: str  # strict, balanced, eager
     threshold: float
     measures: tuple[Measure, ...] = ()
+    wake_alone: WakeAlone | None = None  # for a device that hears with the wake head only
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ class Extension:
     warm_up_steps: int  # steps after a reset during which nothing may fire
     refractory_s: float
     gate: GateSpec
+    second_ear: PhraseSpec | None = None  # how a phone head's output is fused with "wake"
     operating_points: tuple[OperatingPoint, ...] = ()
     data: tuple[DataSource, ...] = ()
     reference: dict[str, Any] | None = None  # distributions to compare drift against
@@ -158,10 +171,16 @@ class Bundle:
         )
 
     def threshold(self, operating_point: str | None = None) -> float:
-        """The named operating point's threshold, or the manifest's cut-off."""
-        if operating_point is None:
-            return self.manifest.micro.probability_cutoff
+        """The named operating point's threshold, or the default one's.
+
+        The manifest's ``probability_cutoff`` is for readers that know one output only, so with a
+        second ear the default is the operating point :data:`DEFAULT_POINT`.
+        """
         points = {p.name: p.threshold for p in self.extension.operating_points}
+        if operating_point is None:
+            if self.extension.second_ear and points:
+                return points.get(DEFAULT_POINT, next(iter(points.values())))
+            return self.manifest.micro.probability_cutoff
         if operating_point not in points:
             known = ", ".join(points) or "none"
             raise BundleError(f"{self.name}: no operating point {operating_point!r}; has: {known}")
@@ -224,9 +243,9 @@ class Bundle:
         if m.wakeword is None:
             return
         e = m.wakeword
-        if e.format != FORMAT:
+        if e.format not in READABLE:
             raise BundleError(
-                f"{where}: bundle format {e.format}, this version reads {FORMAT}; "
+                f"{where}: bundle format {e.format}, this version reads 1 to {FORMAT}; "
                 "update wakeword, or export the bundle again"
             )
         digest = hashlib.sha256(self.model).hexdigest()
@@ -242,8 +261,26 @@ class Bundle:
             )
         if "wake" not in e.outputs:
             raise BundleError(f"{where}: outputs are {list(e.outputs)}; one must be 'wake'")
+        if e.second_ear and e.second_ear.output not in e.outputs:
+            raise BundleError(
+                f"{where}: the second ear listens to {e.second_ear.output!r}, "
+                f"the outputs are {list(e.outputs)}"
+            )
         if e.warm_up_steps < 0 or e.refractory_s < 0:
             raise BundleError(f"{where}: warm_up_steps and refractory_s must not be negative")
+
+    def wake_alone(self) -> Bundle:
+        """The same bundle hearing with its wake head only, at the thresholds for that."""
+        extension = self.manifest.wakeword
+        if extension is None or extension.second_ear is None:
+            return self
+        points = tuple(
+            OperatingPoint(p.name, p.wake_alone.threshold, p.wake_alone.measures)
+            for p in extension.operating_points
+            if p.wake_alone
+        )
+        extension = replace(extension, second_ear=None, operating_points=points)
+        return replace(self, manifest=replace(self.manifest, wakeword=extension))
 
     def manifest_bytes(self) -> bytes:
         """The JSON file's bytes."""

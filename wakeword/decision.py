@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from wakeword.phrase import SecondEar
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -21,14 +23,22 @@ class Decision:
     """The rule that turns probabilities, one a step, into detections.
 
     The score is the mean of the last ``window`` probabilities, with zeros before the first, as in
-    ESPHome. It fires at ``score >= threshold`` once past the warm-up, then not again before
+    ESPHome; a second ear, if there is one, makes of it the score that counts. It fires at ``score >= threshold`` once past the warm-up, then not again before
     ``refractory_steps`` have passed *and* the score has been below the threshold.
 
     Steps are numbered from the start of the stream. After the gate opens, a pre-roll is heard a
     second time: its steps carry their old numbers, so the refractory time covers them too.
     """
 
-    def __init__(self, threshold: float, window: int, warm_up_steps: int, refractory_steps: int):
+    def __init__(
+        self,
+        threshold: float,
+        window: int,
+        warm_up_steps: int,
+        refractory_steps: int,
+        second_ear: SecondEar | None = None,
+    ):
+        self.second_ear = second_ear
         self.threshold = threshold
         self.window = window
         self.warm_up_steps = warm_up_steps
@@ -47,6 +57,8 @@ class Decision:
         self._steps = 0
         self.score = 0.0
         self.rise_step = 0
+        if self.second_ear:
+            self.second_ear.reset()
 
     def push(self, step: int, probability: float) -> bool:
         """Take the probability of the stream's step number ``step``; True if the phrase is here."""
@@ -55,6 +67,8 @@ class Decision:
         self._recent.append(probability if self._steps > self.warm_up_steps else 0.0)
         before = self.score
         self.score = sum(self._recent) / self.window
+        if self.second_ear:
+            self.score = self.second_ear.fused(self.score)
         if before < self.threshold / 2 <= self.score:
             self.rise_step = step
         if self.score < self.threshold:

@@ -14,6 +14,7 @@ from wakeword.errors import BundleError
 from wakeword.frontend import N_CHANNELS, FrontEnd
 from wakeword.gate import UNIT_S, VadGate, widest
 from wakeword.model import StreamingModel
+from wakeword.phrase import SecondEar
 
 # Called with (unit index, bundle index, smoothed score) for every unit that a network heard.
 Trace = Callable[[int, int, float], None]
@@ -184,6 +185,7 @@ class _Listener:
             window=bundle.manifest.micro.sliding_window_size,
             warm_up_steps=extension.warm_up_steps,
             refractory_steps=round(extension.refractory_s * SAMPLE_RATE / STEP_SAMPLES),
+            second_ear=second_ear(bundle, self.model),
         )
         self._fresh = True
         self._frames: Float32 = np.empty((0, N_CHANNELS), np.float32)
@@ -203,7 +205,10 @@ class _Listener:
         whole = len(data) - len(data) % stride
         for start in range(0, whole, stride):
             self._fresh = False
-            fired |= self.decision.push(unit, self.model.step(data[start : start + stride]))
+            probability = self.model.step(data[start : start + stride])
+            if self.decision.second_ear:
+                self.decision.second_ear.push(self.model.raw(self.decision.second_ear.spec.output))
+            fired |= self.decision.push(unit, probability)
         self._frames = data[whole:]
         return fired
 
@@ -215,3 +220,9 @@ class _Listener:
             time_s=round(time_s, 3),
             started_s=round(self.decision.rise_step * UNIT_S, 3),
         )
+
+
+def second_ear(bundle: Bundle, model: StreamingModel) -> SecondEar | None:
+    """The bundle's second ear over its model's phone head; None for a bundle without one."""
+    spec = bundle.extension.second_ear
+    return SecondEar(spec, model.scale(spec.output)) if spec else None

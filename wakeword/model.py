@@ -17,6 +17,7 @@ from wakeword.audio import Float32
 from wakeword.bundle import Bundle
 from wakeword.errors import BundleError, WakewordError
 from wakeword.frontend import N_CHANNELS, Int8, dequantize, quantize
+from wakeword.phrase import UInt8
 
 # In order of preference; WAKEWORD_RUNTIME names one to use it and no other.
 RUNTIMES = {
@@ -113,6 +114,15 @@ class StreamingModel:
         scale, zero_point = result["quantization"]
         value: Float32 = self._interpreter.get_tensor(result["index"])[0].astype(np.float32)
         return (value - np.float32(zero_point)) * np.float32(scale) if scale else value
+
+    def raw(self, name: str) -> UInt8:
+        """The named output of the last step as it is, (n,) uint8."""
+        value: UInt8 = self._interpreter.get_tensor(self._results[name]["index"])[0]
+        return value
+
+    def scale(self, name: str) -> float:
+        """What one step of the named raw output is worth."""
+        return float(self._results[name]["quantization"][0])
 
     def _quantized(self, frames: Float32) -> Int8:
         if self._exact:

@@ -13,10 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from wakeword.audio import Float32
+LEAST = -(10**8)  # of a path that does not exist
+WORST = -20.0  # evidence below tells nothing more
 
-LEAST = -1e9  # of a path that does not exist
+Int32 = npt.NDArray[np.int32]
+UInt8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Fusion:
 
     bias: float
     wake: float  # weight of the wake score's logit
-    phrase: float  # weight of the phrase score
-    margin: float  # weight of the phrase score's lead over the best competitor, at most 0
+    phrase: float  # weight of how well the phrase fits, per phone
+    margin: float  # weight of how much better a competitor fits
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,12 @@ class PhraseSpec:
 
 
 class PhraseScorer:
-    """Scores of strings of phones against the last steps of a phone head.
+    """Best paths of strings of phones through the last steps of a phone head.
 
     A string is a chain of states: its phones, and between two of them a blank that may be passed
-    over, unless the two are the same (Graves et al. 2006). A path may begin at any step of the
-    window. Its score is the sum over its steps of the symbol's logit less the step's highest
-    logit, divided by the number of phones: 0 if every step's best guess is what the string wants.
+    over, unless the two are the same (Graves et al., ICML 2006). A path may begin at any step.
+    Each of its steps costs what the state's symbol lies under the step's highest logit, so a path
+    on which every step's best guess is what the string wants costs nothing.
     """
 
     def __init__(self, symbols: Sequence[str], strings: Sequence[Sequence[str]], hold_steps: int):
@@ -77,56 +80,57 @@ class PhraseScorer:
         n_states = max(2 * len(string) - 1 for string in strings)
         self._hold_steps = hold_steps
         self._columns = np.zeros((len(strings), n_states), np.intp)
-        # What is added on entering a state from the one two before it: 0, or impossible.
-        self._skip = np.full((len(strings), n_states), LEAST, np.float32)
+        # What it costs to come from two states before: nothing, or more than any path.
+        self._skip = np.full((len(strings), n_states), LEAST, np.int32)
         self._last = np.array([2 * len(string) - 2 for string in strings])
-        self._n_phones = np.array([len(string) for string in strings], np.float32)
         for row, string in enumerate(strings):
             for i, phone in enumerate(string):
                 self._columns[row, 2 * i] = column[phone]
                 if i and phone != string[i - 1]:
-                    self._skip[row, 2 * i] = 0.0
+                    self._skip[row, 2 * i] = 0
 
-    def scores(self, logits: Float32) -> Float32:
-        """(n_steps, n_symbols) float32 logits -> (n_strings,) the best score of each string.
+    def totals(self, raw: Int32) -> Int32:
+        """(n_steps, n_symbols) int32 raw logits -> (n_strings,) int32, 0 at most.
 
-        The path ends within the last ``hold_steps`` steps.
+        The sum over the best path of each string that ends within the last ``hold_steps`` steps,
+        in units of the raw logits; LEAST or less where no path is short enough.
         """
-        losses = logits - logits.max(axis=1, keepdims=True)
+        losses = raw - raw.max(axis=1, keepdims=True)
         emitted = losses[:, self._columns]  # (n_steps, n_strings, n_states)
         rows = np.arange(len(self._last))
-        path = np.full(self._columns.shape, LEAST, np.float32)
-        best = np.full(len(rows), LEAST, np.float32)
-        first_end = len(logits) - self._hold_steps
+        path = np.full(self._columns.shape, LEAST, np.int32)
+        best = np.full(len(rows), LEAST, np.int32)
+        first_end = len(raw) - self._hold_steps
         for step, emission in enumerate(emitted):
             reach = path.copy()
             np.maximum(reach[:, 1:], path[:, :-1], out=reach[:, 1:])
             np.maximum(reach[:, 2:], path[:, :-2] + self._skip[:, 2:], out=reach[:, 2:])
-            np.maximum(reach[:, 0], 0.0, out=reach[:, 0])  # a path may begin here
-            path = reach + emission
+            reach[:, 0] = 0  # a path may begin here; nothing that began before is better
+            path = np.maximum(reach + emission, LEAST)
             if step >= first_end:
                 np.maximum(best, path[rows, self._last], out=best)
-        result: Float32 = np.maximum(best / self._n_phones, LEAST)
-        return result
+        return best
 
 
 class SecondEar:
     """The last steps of the phone head, and the fused score; asked only when it matters."""
 
-    def __init__(self, spec: PhraseSpec):
+    def __init__(self, spec: PhraseSpec, scale: float):
         self.spec = spec
+        self._scale = scale  # of the phone head's raw output
         strings = (*spec.pronunciations, *spec.competitors)
         self._scorer = PhraseScorer(spec.symbols, strings, spec.hold_steps)
-        self._ring: Float32 = np.zeros((spec.window_steps, len(spec.symbols)), np.float32)
+        self._n_phones = np.array([len(string) for string in spec.pronunciations])
+        self._ring = np.zeros((spec.window_steps, len(spec.symbols)), np.uint8)
         self.reset()
 
     def reset(self) -> None:
         """As new: no step was heard."""
         self._heard = 0
 
-    def push(self, logits: Float32) -> None:
-        """Remember (n_symbols,) logits of a step."""
-        self._ring[self._heard % len(self._ring)] = logits
+    def push(self, raw: UInt8) -> None:
+        """Remember the (n_symbols,) uint8 raw logits of a step."""
+        self._ring[self._heard % len(self._ring)] = raw
         self._heard += 1
 
     def fused(self, wake_score: float) -> float:
@@ -136,20 +140,17 @@ class SecondEar:
         return fuse(self.spec.fusion, wake_score, *self.evidence())
 
     def evidence(self) -> tuple[float, float]:
-        """The phrase's score, and its lead over the best competitor, 0 at most."""
+        """How well the phrase fits, per phone, and by how much a competitor fits better, in all.
+
+        Both in units of log probability, between WORST and 0, where 0 is a perfect fit.
+        """
         n = len(self._ring)
-        if self._heard < n:
-            window = self._ring[: self._heard]
-        else:
-            window = np.roll(self._ring, -(self._heard % n), axis=0)
-        scores = self._scorer.scores(window)
-        n_own = len(self.spec.pronunciations)
-        own = float(scores[:n_own].max())
-        other = float(scores[n_own:].max(initial=LEAST))
-        return max(own, WORST), max(min(0.0, own - other), WORST)
-
-
-WORST = -20.0  # a score or a margin below tells nothing more
+        window = np.roll(self._ring, -(self._heard % n), axis=0)[max(0, n - self._heard) :]
+        totals = self._scorer.totals(window.astype(np.int32)) * self._scale
+        n_own = len(self._n_phones)
+        phrase = float((totals[:n_own] / self._n_phones).max())
+        lead = float(totals[:n_own].max() - totals[n_own:].max(initial=LEAST * self._scale))
+        return max(phrase, WORST), max(min(0.0, lead), WORST)
 
 
 def fuse(fusion: Fusion, wake_score: float, phrase: float, margin: float) -> float:
@@ -158,5 +159,3 @@ def fuse(fusion: Fusion, wake_score: float, phrase: float, margin: float) -> flo
     logit = fusion.bias + fusion.wake * math.log(share / (1 - share))
     logit += fusion.phrase * phrase + fusion.margin * margin
     return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
-
-
