@@ -70,7 +70,8 @@ class AudioPool:
     ) -> AudioPool:
         """The pool of these clips below ``cache``, decoded unless it is there already.
 
-        A path may name a stretch of a file, see :data:`CUT`. Relative paths are below ``folder``. Clips that do not decode are left out and named in
+        A path may name a stretch of a file, see :data:`CUT`. Relative paths are below
+        ``folder``. Clips that do not decode are left out and named in
         ``skipped``; WakewordError if none is left.
         """
         paths = [str((folder / clip.path).resolve()) for clip in clips]

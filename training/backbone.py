@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +129,7 @@ class Backbone:
                     layer, dot, _ = key.rpartition(".")
                     if dot:
                         weights.setdefault(layer, []).append(kept[key].astype(np.float32))
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise SpecError(f"{path}: not a backbone ({error}); copy it again") from None
         if about.format != FORMAT or about.front_end_sha256 != front_end_sha256():
             raise WakewordError(

@@ -81,7 +81,8 @@ def fit(
 ) -> Weights:
     """Train ``model``; the averaged weights that validated best.
 
-    ``loss`` is the binary cross-entropy of logits unless another is given. ``folder`` receives ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
+    ``loss`` is the binary cross-entropy of logits unless another is given. ``folder`` receives
+    ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
     a checkpoint, training goes on from there to the result that it would have had without a stop.
     Raises TrainingError on a loss that is not finite; the checkpoint keeps the last good weights.
     """

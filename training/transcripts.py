@@ -59,7 +59,7 @@ def gather(spec: TranscriptSpec, beside: Path) -> Transcribed:
             (validation if _is_aside(clip, spec) else train).append(clip)
     if not train or not validation:
         raise WakewordError(
-            f"{len(train)} transcribed clips to learn phones from and {len(validation)} kept aside; "
+            f"{len(train)} transcribed clips to learn phones from, {len(validation)} kept aside; "
             "both are needed: give datasets with transcripts by several speakers"
         )
     return Transcribed(tuple(train), tuple(validation), tuple(surroundings), phones)
@@ -122,6 +122,8 @@ def known(phones: Iterable[str]) -> Phones:
 
 
 def _is_aside(clip: Clip, spec: TranscriptSpec) -> bool:
+    if clip.split == "validation":
+        return True
     if clip.origin == "tts" or clip.speaker is None:
         return False
     draw = int.from_bytes(hashlib.sha256(clip.speaker.encode()).digest()[:4], "big") / 2**32

@@ -23,7 +23,8 @@ class Decision:
     """The rule that turns probabilities, one a step, into detections.
 
     The score is the mean of the last ``window`` probabilities, with zeros before the first, as in
-    ESPHome; a second ear, if there is one, makes of it the score that counts. It fires at ``score >= threshold`` once past the warm-up, then not again before
+    ESPHome; a second ear, if there is one, makes of it the score that counts. It fires at
+    ``score >= threshold`` once past the warm-up, then not again before
     ``refractory_steps`` have passed *and* the score has been below the threshold.
 
     Steps are numbered from the start of the stream. After the gate opens, a pre-roll is heard a

@@ -225,4 +225,12 @@ class _Listener:
 def second_ear(bundle: Bundle, model: StreamingModel) -> SecondEar | None:
     """The bundle's second ear over its model's phone head; None for a bundle without one."""
     spec = bundle.extension.second_ear
-    return SecondEar(spec, model.scale(spec.output)) if spec else None
+    if spec is None:
+        return None
+    n_outputs = len(model.raw(spec.output))
+    if n_outputs != len(spec.symbols):
+        raise BundleError(
+            f"{bundle.name}: the model's output {spec.output!r} has {n_outputs} values, the "
+            f"manifest names {len(spec.symbols)} symbols; copy both files again"
+        )
+    return SecondEar(spec, model.scale(spec.output))

@@ -1,8 +1,8 @@
 """The second ear: how well the phones that were heard fit the phrase, and what that adds.
 
-A network may have a phone head beside the wake head: the logits of 39 phones and a blank every
-step, learned from real speech of many people, and ignorant of any phrase. When the wake score rises,
-the best path of the phrase's phones through the last steps is compared with the best free path, and
+A network may have a phone head beside the wake head: logits of 39 phones and a blank every step,
+learned from real speech of many people, and ignorant of any phrase. When the wake score rises, the
+best path of the phrase's phones through the last steps is compared with the best free path, and
 with the best paths of phrases that sound alike. The two ears err on different audio.
 """
 
