@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from training import backbone
 from training.config import read_recipe
 from wakeword.cli import main
 from wakeword.errors import SpecError
@@ -29,7 +30,10 @@ def test_the_shipped_recipes_are_whole() -> None:
     recipes = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
     assert recipes
     for path in recipes:
-        assert read_recipe(path).about.phrase
+        if path.stem.startswith("backbone"):
+            assert backbone.read_recipe(path).name
+        else:
+            assert read_recipe(path).about.phrase
 
 
 @pytest.mark.parametrize(

@@ -139,11 +139,16 @@ class Backbone:
         return cls(about, weights)
 
 
+def read_recipe(path: Path) -> BackboneRecipe:
+    """Read a backbone's recipe; SpecError names the file, the key and the nearest known one."""
+    return parse(BackboneRecipe, read_toml(path), str(path))
+
+
 def run(recipe_path: Path, folder: Path, workers: int = 1) -> Backbone:
     """Train a backbone; goes on where an earlier try was stopped."""
-    recipe = parse(BackboneRecipe, read_toml(recipe_path), str(recipe_path))
+    recipe = read_recipe(recipe_path)
     kept = folder / "recipe.toml"
-    if kept.exists() and parse(BackboneRecipe, read_toml(kept), str(kept)) != recipe:
+    if kept.exists() and read_recipe(kept) != recipe:
         raise WakewordError(f"{folder}: a run of another recipe; give another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(recipe_path, kept)
