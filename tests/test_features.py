@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from scene_sources import tone_sources
 from data_tools.labels import LabelSpec, frame_labels, frame_of, n_frames_of
 from data_tools.scenes import SceneSpec, render
 from training import features
-from training.features import FeatureStore, build, build_streams
+from training.features import FeatureStore, build, build_job
+from training.jobs import StreamJob
+from training.negatives import negatives
 from wakeword.errors import WakewordError
 from wakeword.frontend import FrontEnd, quantize
 
@@ -121,7 +125,7 @@ def test_a_store_cut_short_is_refused(sources, tmp_path):
 
 
 def test_streams_hold_every_speech_and_noise_clip_clean_and_augmented(sources, tmp_path):
-    store = build_streams(tmp_path / "streams", SPEC, sources, copies=2)
+    store = build_job(tmp_path / "streams", StreamJob(SPEC, sources, 2), seed=0, workers=1)
     clips = [*sources.speech.numbers, *sources.noise.numbers]
     assert store.n_scenes == 3 * len(clips)
     clean = quantize(FrontEnd().push(np.array(sources.pool.samples(int(clips[0])))))
@@ -154,3 +158,26 @@ def test_a_yes_is_never_ignored_because_of_its_neighbour():
     spec = LabelSpec(to_s=0.1, ignored_before_s=0.5, ignored_after_s=0.5)
     labels = frame_labels(np.array([30, 45]), 100, spec)
     assert (labels == 1).sum() == 20
+
+
+def test_another_phrase_finds_the_talk_that_was_made_to_features(tmp_path: Path) -> None:
+    clips = tone_sources(tmp_path).pool.clips
+    clips = [replace(clip, duration_s=8.0, origin="corpus") for clip in clips]
+    first = negatives(tmp_path / "cache", clips, SPEC, copies=1)
+    assert first is not None
+    assert first.n_scenes == 4  # talk and noise, as they are and once more
+    made = (first.folder / "events.npy").stat().st_mtime_ns
+    other_phrase = [c for c in clips if c.label != "positive"]
+    other_scenes = replace(SPEC, duration_s=7.0, negatives=(1, 1))
+    again = negatives(tmp_path / "cache", other_phrase, other_scenes, copies=1)
+    assert again is not None
+    assert again.folder == first.folder
+    assert (again.folder / "events.npy").stat().st_mtime_ns == made
+    louder = negatives(tmp_path / "cache", clips, replace(SPEC, snr_db=(0, 1)), copies=1)
+    assert louder is not None
+    assert louder.folder != first.folder
+
+
+def test_where_nobody_talks_there_are_no_negatives(tmp_path: Path) -> None:
+    clips = [c for c in tone_sources(tmp_path).pool.clips if c.label == "background"]
+    assert negatives(tmp_path / "cache", clips, SPEC, copies=1) is None

@@ -35,7 +35,7 @@ import numpy.typing as npt
 from data_tools.labels import n_frames_of
 from data_tools.scenes import SceneSpec
 from data_tools.sources import Sources
-from training.jobs import FORMAT, Frames, Job, SceneJob, StreamJob, about_job, render_shard
+from training.jobs import FORMAT, Frames, Job, SceneJob, about_job, render_shard
 from wakeword.errors import WakewordError
 from wakeword.frontend import N_CHANNELS, SETTINGS
 from wakeword.spec import read_json, write_atomic
@@ -115,19 +115,6 @@ def build(
     ``workers`` processes of this machine, or the Ray cluster at the address ``ray``.
     """
     return build_job(folder, SceneJob(spec, sources, n_scenes), seed, workers, ray)
-
-
-def build_streams(
-    folder: str | Path,
-    spec: SceneSpec,
-    sources: Sources,
-    copies: int = 1,
-    seed: int = 0,
-    workers: int = 1,
-    ray: str | None = None,
-) -> FeatureStore:
-    """A store of long plain negatives: all running speech and noise, clean and augmented."""
-    return build_job(folder, StreamJob(spec, sources, copies), seed, workers, ray)
 
 
 def build_job(

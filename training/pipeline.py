@@ -13,6 +13,7 @@ import numpy as np
 
 from data_tools.augment.room import RoomSimulator
 from data_tools.clip import Clip
+from data_tools.downloads import cache_folder
 from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
 from data_tools.sources import Sources
@@ -27,6 +28,7 @@ from training.evaluate import listen
 from training.fit import Weights, fit
 from training.material import Material
 from training.model import build, freeze
+from training.negatives import negatives
 from training.network import from_keras
 from training.quantize import parity
 from training.runs import Run
@@ -98,14 +100,15 @@ def build_features(
                     max(1, scenes.count // 15), seed + 500, workers, ray,
                 )
             )  # fmt: skip
-    for kept, name, origin in ((learned, "streams", sources), (aside, "streams-aside", others)):
-        if len(origin.speech):
-            kept.append(
-                features.build_streams(
-                    folder / name, recipe.scenes[0].spec, origin, recipe.stream_copies,
-                    recipe.seed, workers, ray,
-                )
-            )  # fmt: skip
+    for kept, clips in (
+        (learned, division.train),
+        (aside, (*division.validation, *surroundings)),
+    ):
+        talk = negatives(
+            cache_folder(), clips, recipe.scenes[0].spec, recipe.stream_copies, workers, ray
+        )
+        if talk:
+            kept.append(talk)
     if not aside:
         raise WakewordError(
             "no clips were kept aside to choose a checkpoint by; name data.validation_speakers"
