@@ -36,7 +36,7 @@ def speech_bounds(samples: npt.NDArray[Any]) -> tuple[int, int] | None:
     if len(levels) < MIN_RUN_FRAMES or levels.max() <= -190:
         return None
     peak = float(np.partition(levels, -2)[-2])  # one loud frame alone may be a click
-    least = float(np.quantile(levels, 0.05)) + OVER_FLOOR_DB
+    least = float(np.partition(levels, len(levels) // 20)[len(levels) // 20]) + OVER_FLOOR_DB
     loud = levels > min(max(peak - CORE_DB, least), peak - 12.0)
     changes = np.flatnonzero(np.diff(np.concatenate([[False], loud, [False]]).astype(np.int8)))
     starts, ends = changes[::2], changes[1::2]

@@ -14,7 +14,7 @@ KINDS = ("coloured", "modulated", "hum")
 def unit_power(audio: Float32) -> Float32:
     """(n,) float32 at RMS one; silence stays silence."""
     rms = float(np.sqrt(np.mean(np.square(audio)))) if len(audio) else 0.0
-    return audio / np.float32(rms) if rms > 0 else audio
+    return audio * np.float32(1 / rms) if rms > 0 else audio
 
 
 def coloured(n: int, slope_db: float, rng: np.random.Generator) -> Float32:

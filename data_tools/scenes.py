@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_tools import made_noise
+from data_tools.augment.codec import Codec
 from data_tools.augment.distortion import Clipping, MuLaw, SelfNoise
 from data_tools.augment.filters import BandLimit, Equaliser
 from data_tools.augment.level import db_to_gain
@@ -26,7 +27,7 @@ from wakeword.audio import SAMPLE_RATE, Float32, Int16, to_int16
 from wakeword.errors import SpecError
 
 POSITIVE, NEGATIVE = "positive", "negative"
-RENDERING = 2  # raised whenever the same spec, sources and seed give other audio
+RENDERING = 3  # raised whenever the same spec, sources and seed give other audio
 QUIETEST_NOISE_DB = 20.0  # a pause in the noise counts as at most this much under its mean
 
 
@@ -90,6 +91,8 @@ class SceneSpec:
     band_limit: BandLimit = field(default_factory=BandLimit)
     mu_law_share: float = 0.05
     clipping_share: float = 0.05
+    codec_share: float = 0.0  # real codecs cost as much as one to ten scenes: 0.02 is plenty
+    codec: Codec = field(default_factory=Codec)
     self_noise: SelfNoise = field(default_factory=SelfNoise)
 
     def __post_init__(self) -> None:
@@ -132,6 +135,7 @@ def render(spec: SceneSpec, sources: Sources, rng: np.random.Generator) -> Scene
     if not is_silence:
         background *= db_to_gain(level_db - uniform(rng, spec.snr_db))
     audio = background.copy()
+    least = _power(background) * 10 ** (-QUIETEST_NOISE_DB / 10)
     events = []
     for sound, start in placed:
         under = background[start : start + sound.end - sound.start]
@@ -140,7 +144,6 @@ def render(spec: SceneSpec, sources: Sources, rng: np.random.Generator) -> Scene
             wanted = 10 ** (uniform(rng, spec.level_dbfs) / 10)
         else:
             snr_db = uniform(rng, spec.snr_db)
-            least = _power(background) * 10 ** (-QUIETEST_NOISE_DB / 10)
             wanted = max(_power(under), least) * 10 ** (snr_db / 10)
         power = active_power(sound.audio[sound.start : sound.end])
         gain = np.float32(np.sqrt(wanted / power))
@@ -286,15 +289,17 @@ def _microphone(spec: SceneSpec, audio: Float32, rng: np.random.Generator) -> Fl
     if rng.random() < spec.band_limit_share:
         audio = spec.band_limit.apply(audio, spec.band_limit.draw(rng))
     audio = spec.self_noise.apply(audio, spec.self_noise.draw(rng))
-    peak = float(np.max(np.abs(audio), initial=0.0))
+    peak = float(max(audio.max(), -audio.min()))
     if peak > 1.0:  # one gain for everything: ratios stay
         audio = audio / np.float32(peak * 1.001)
     if rng.random() < spec.clipping_share:
         clipping = Clipping()
         audio = clipping.apply(audio, clipping.draw(rng))
     if rng.random() < spec.mu_law_share:
-        codec = MuLaw()
-        audio = codec.apply(audio, codec.draw(rng))
+        steps = MuLaw()
+        audio = steps.apply(audio, steps.draw(rng))
+    if spec.codec_share and rng.random() < spec.codec_share:
+        audio = spec.codec.apply(audio, spec.codec.draw(rng))
     return audio
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from data_tools import made_noise
+from data_tools.augment.codec import FORMATS, Codec, CodecUse
+from data_tools.augment.convolution import convolve
 from data_tools.augment.distortion import Clipping, MuLaw, SelfNoise
 from data_tools.augment.filters import BandLimit, Equaliser
 from data_tools.augment.level import Distance, Gain
@@ -32,7 +34,17 @@ def loudest_hz(audio) -> float:
 
 @pytest.mark.parametrize(
     "transform",
-    [Gain(), Distance(), Equaliser(), BandLimit(), Clipping(), SelfNoise(), MuLaw(), VoiceWarp()],
+    [
+        Gain(),
+        Distance(),
+        Equaliser(),
+        BandLimit(),
+        Clipping(),
+        SelfNoise(),
+        MuLaw(),
+        Codec(),
+        VoiceWarp(),
+    ],
     ids=lambda t: type(t).__name__,
 )
 def test_equal_seeds_give_equal_audio_and_the_input_is_left_alone(transform):
@@ -90,6 +102,44 @@ def test_clipping_cuts_the_peaks_and_nothing_else():
 def test_self_noise_has_the_level_that_was_drawn():
     noise = SelfNoise().apply(np.zeros(SAMPLE_RATE, np.float32), (-70.0, 3))
     assert power_db(noise) == pytest.approx(-70, abs=0.2)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("seconds", [0.02, 1.0137, 3.0])
+def test_a_codec_changes_the_sound_but_not_its_length_or_place(name, seconds):
+    audio = made_noise.coloured(round(seconds * SAMPLE_RATE), -6, np.random.default_rng(1)) * 0.1
+    heard = Codec().apply(audio, CodecUse(name, 0.5))
+    assert heard.shape == audio.shape
+    assert not np.array_equal(heard, audio)
+    if seconds >= 1:
+        lags = np.correlate(heard, audio[400:-400])  # 400 where nothing moved
+        assert abs(int(np.argmax(lags)) - 400) <= 8  # half a millisecond
+        assert power_db(heard - audio) < power_db(audio) - 5
+
+
+def test_a_codec_that_compresses_harder_is_further_from_the_original():
+    audio = made_noise.coloured(SAMPLE_RATE, -3, np.random.default_rng(1)) * 0.1
+    for name in ("opus", "vorbis", "mp3"):
+        heard = [Codec().apply(audio, CodecUse(name, hard)) for hard in (0.1, 0.9)]
+        assert power_db(heard[0] - audio) < power_db(heard[1] - audio)
+
+
+def test_an_unknown_codec_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"'amr'.*expected some of opus"):
+        Codec(names=("opus", "amr"))
+
+
+@pytest.mark.parametrize("n", [1, 100, 4096, 12_289, 160_000])
+@pytest.mark.parametrize("m", [1, 33, 1024, 5000, 40_000])
+def test_convolution_in_blocks_is_the_convolution(n, m):
+    import scipy.signal
+
+    rng = np.random.default_rng(0)
+    audio, response = (rng.standard_normal(k, dtype=np.float32) for k in (n, m))
+    expected = scipy.signal.fftconvolve(audio.astype(np.float64), response.astype(np.float64))
+    heard = convolve(audio, response)
+    assert heard.dtype == np.float32
+    np.testing.assert_allclose(heard, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_fewer_bits_are_further_from_the_original():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from data_tools.allocator import keep_freed_memory
 from data_tools.labels import frame_of
 from data_tools.scenes import POSITIVE, RENDERING, Scene, SceneSpec, render, render_stream
 from data_tools.sources import Sources
@@ -91,6 +92,7 @@ def render_shard(
     job: Job, seed: int, first: int, last: int
 ) -> tuple[Frames, list[list[float]], list[str]]:
     """Frames of scenes ``first`` .. ``last - 1`` one after the other, their events, clip ids."""
+    keep_freed_memory()
     front_end = FrontEnd()
     blocks, rows, clips = [], [], []
     for number in range(first, last):

@@ -26,9 +26,11 @@ _BLOCK_S = 0.5  # files are decoded half a second at a time, so a day of audio n
 
 def to_int16(samples: npt.NDArray[Any]) -> Int16:
     """Float samples in [-1, 1) to int16: rounded, saturated, NaN as silence."""
-    scaled = np.nan_to_num(np.asarray(samples, dtype=np.float32)) * 32768.0
-    whole: Int16 = np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
-    return whole
+    scaled = np.asarray(samples, dtype=np.float32) * np.float32(32768)
+    if np.isnan(np.max(scaled, initial=0)):  # the maximum of anything with a NaN is NaN
+        scaled = np.nan_to_num(scaled)
+    np.rint(scaled, out=scaled)
+    return np.clip(scaled, -32768, 32767, out=scaled).astype(np.int16)
 
 
 def to_float32(samples: Int16) -> Float32:

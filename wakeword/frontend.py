@@ -11,6 +11,8 @@ Spotting", arXiv 1607.05666 (PCAN is its fixed-point form).
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import numpy.typing as npt
 
@@ -48,6 +50,8 @@ _INPUT_OF_RAW: Int8 = np.minimum((np.arange(RAW_MAX + 1) * 256 + 333) // 666 - 1
     np.int8
 )
 
+_FRAME = struct.Struct(f"{N_CHANNELS}f")
+
 
 class FrontEnd:
     """Audio blocks of any size in, frames out; all state in here.
@@ -76,11 +80,9 @@ class FrontEnd:
         for used in range(hop_bytes, len(data) + 1, hop_bytes):
             features = process(data[used - hop_bytes : used]).features
             if features:
-                frames.append(features)
+                frames.append(_FRAME.pack(*features))  # a third of the time of np.array(lists)
         self._rest = data[used:]
-        if not frames:
-            return np.empty((0, N_CHANNELS), np.float32)
-        return np.array(frames, np.float32)
+        return np.frombuffer(bytearray().join(frames), np.float32).reshape(-1, N_CHANNELS)
 
 
 def quantize(frames: Float32) -> Int8:

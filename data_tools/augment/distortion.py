@@ -32,7 +32,7 @@ class Clipping:
 
 @dataclass(frozen=True)
 class SelfNoise:
-    """A microphone's own hiss: white, falling or rising a little."""
+    """A microphone's own hiss: white noise."""
 
     level_dbfs: Range = (-90.0, -60.0)
 
@@ -46,8 +46,22 @@ class SelfNoise:
     def apply(self, audio: Float32, drawn: tuple[float, int]) -> Float32:
         """(n,) float32 plus noise."""
         level_dbfs, seed = drawn
-        noise = np.random.default_rng(seed).standard_normal(len(audio), dtype=np.float32)
-        return audio + noise * db_to_gain(level_dbfs)
+        noise = hiss(len(audio), seed, db_to_gain(level_dbfs))
+        noise += audio
+        return noise
+
+
+def hiss(n: int, seed: int, rms: np.float32) -> Float32:
+    """(n,) float32 white noise: the sum of four uniform bytes a sample.
+
+    Near enough to normal (nothing over 3.5 sigma), and a third of the time of drawing it.
+    """
+    raw = np.random.default_rng(seed).bit_generator.random_raw(-(-n // 2)).view(np.uint16)
+    pairs = (raw & 255) + (raw >> 8)
+    total = (pairs[::2] + pairs[1::2])[:n].astype(np.float32)
+    total -= np.float32(4 * 127.5)
+    total *= rms / np.float32(np.sqrt(4 * (256**2 - 1) / 12))
+    return total
 
 
 @dataclass(frozen=True)

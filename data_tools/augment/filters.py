@@ -1,4 +1,4 @@
-"""Microphones and lines: a smooth equaliser and a band limit, in the frequency domain."""
+"""Microphones and lines: a smooth equaliser and a band limit, both of zero phase."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_tools.augment.convolution import convolve
 from data_tools.augment.ranges import Range, check_range, log_uniform
 from wakeword.audio import SAMPLE_RATE, Float32
 
+TAPS = 1024
 KNOTS_HZ = np.array([60, 125, 250, 500, 1000, 2000, 4000, 8000], np.float64)  # octaves
 
 
 def filter_gain(audio: Float32, knots_hz: np.ndarray, gains_db: np.ndarray) -> Float32:
-    """(n,) float32 through a zero-phase filter, its gain linear in dB over log frequency."""
-    import scipy.fft
+    """(n,) float32 through a zero-phase filter, its gain linear in dB over log frequency.
 
-    n = scipy.fft.next_fast_len(len(audio) + 512, real=True)  # room for the ringing at the ends
-    spectrum = scipy.fft.rfft(audio, n)
-    # The curve is smooth: a thousand points of it do, the rest is interpolated.
-    coarse_hz = np.linspace(0, SAMPLE_RATE / 2, 1025)
-    curve_db = np.interp(np.log(np.maximum(coarse_hz, 20)), np.log(knots_hz), gains_db)
-    fine = np.linspace(0, 1024, len(spectrum))
-    gain = np.interp(fine, np.arange(1025), 10 ** (curve_db / 20)).astype(np.float32)
-    return np.asarray(scipy.fft.irfft(spectrum * gain, n)[: len(audio)], np.float32)
+    A symmetric response of 64 ms: curves of an octave from 60 Hz on need no longer one.
+    """
+    hz = np.linspace(0, SAMPLE_RATE / 2, TAPS // 2 + 1)
+    curve_db = np.interp(np.log(np.maximum(hz, 20)), np.log(knots_hz), gains_db)
+    response = np.roll(np.fft.irfft(10 ** (curve_db / 20)), TAPS // 2) * np.hanning(TAPS + 1)[:-1]
+    return convolve(audio, response.astype(np.float32))[TAPS // 2 :][: len(audio)]
 
 
 @dataclass(frozen=True)

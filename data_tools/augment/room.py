@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_tools.augment.convolution import convolve
 from data_tools.augment.level import db_to_gain
 from data_tools.augment.ranges import Range, check_range, uniform
 from wakeword.audio import SAMPLE_RATE, Float32
@@ -51,13 +52,11 @@ class RoomResponse:
         self, audio: Float32, drawn: tuple[int, float], responses: Sequence[Float32]
     ) -> Float32:
         """(n,) float32 -> (n + tail,) float32: with the reverberation that goes on after it."""
-        import scipy.signal
-
         number, closeness_db = drawn
         response = responses[number].copy()
         response[:DIRECT_SAMPLES] *= db_to_gain(closeness_db)
         response /= np.sqrt(np.sum(np.square(response)))
-        return np.asarray(scipy.signal.oaconvolve(audio, response), np.float32)
+        return convolve(audio, response)
 
 
 @dataclass(frozen=True)
