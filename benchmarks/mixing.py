@@ -104,7 +104,7 @@ def from_demo(folder: Path) -> list[Clip]:
 
 
 def compare(folder: Path, spec: SceneSpec, sources: Sources, scenes: int) -> None:
-    """Ours, ours with only what stock can do, and stock, in turns, so that noise meets all alike."""
+    """Ours, ours with only what stock can do, and stock, in turns: noise meets all alike."""
     same = replace(spec, warp=PitchAndTempo(), background=STOCK_BACKGROUNDS)
     stock = Stock(folder, spec, sources)
     makers = {
