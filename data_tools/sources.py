@@ -65,8 +65,12 @@ class Sources:
         simulated_rooms: Sequence[Float32] = (),
         balance: float = 0.5,
         speech_min_s: float = SPEECH_MIN_S,
+        people_weight: float = 1.0,
     ) -> Sources:
-        """The clips of a pool by label and length; impulse responses become rooms."""
+        """The clips of a pool by label and length; impulse responses become rooms.
+
+        A wake phrase said by a person weighs ``people_weight`` times one by a synthetic voice.
+        """
         roles: dict[str, list[int]] = {"positive": [], "negative": [], "speech": [], "noise": []}
         rooms = list(simulated_rooms)
         for number, clip in enumerate(pool.clips):
@@ -81,7 +85,7 @@ class Sources:
                 roles[clip.label].append(number)
         return cls(
             pool,
-            positives=_by_speaker(pool.clips, roles["positive"], balance),
+            positives=_by_speaker(pool.clips, roles["positive"], balance, people_weight),
             negatives=_by_speaker(pool.clips, roles["negative"], balance),
             speech=_by_duration(pool, roles["speech"]),
             noise=_by_duration(pool, roles["noise"]),
@@ -112,9 +116,15 @@ def _bounds(clip: Clip, samples: Int16) -> tuple[int, int] | None:
     return (start, min(end, len(samples))) if 0 <= start < min(end, len(samples)) else None
 
 
-def _by_speaker(clips: Sequence[Clip], numbers: list[int], balance: float) -> Role:
+def _by_speaker(
+    clips: Sequence[Clip], numbers: list[int], balance: float, people_weight: float = 1.0
+) -> Role:
     count = Counter(clips[i].speaker for i in numbers)
-    return _role(numbers, [count[clips[i].speaker] ** -balance for i in numbers])
+    weights = [
+        count[clips[i].speaker] ** -balance * (1.0 if clips[i].origin == "tts" else people_weight)
+        for i in numbers
+    ]
+    return _role(numbers, weights)
 
 
 def _by_duration(pool: AudioPool, numbers: list[int]) -> Role:

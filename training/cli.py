@@ -46,7 +46,13 @@ def train() -> None:
 
 
 @train.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe", required=False, type=click.Path(path_type=Path))
+@click.option("--phrase", help="Instead of a recipe: the phrase; a recipe is made for it.")
+@click.option("--data", "datasets", multiple=True, type=click.Path(path_type=Path, exists=True),
+              help="With --phrase: a dataset to learn from; may be repeated.")  # fmt: skip
+@click.option("--minutes", default=30.0, show_default=True, type=click.FloatRange(5),
+              help="With --phrase: how long it may take on two cores.")  # fmt: skip
+@click.option("--language", default="en", show_default=True, help="With --phrase: its language.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -56,12 +62,35 @@ def train() -> None:
               type=click.IntRange(1), help="Processes that compute features.")  # fmt: skip
 @click.option("--ray", help="Compute features on this Ray cluster instead: HOST:PORT, or auto.")
 @click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
-def run(recipe: Path, out: Path | None, workers: int, ray: str | None, as_json: bool) -> None:
-    """Train a model by RECIPE (a .toml file) and write a run folder with its bundle."""
-    _quiet_tensorflow()
-    from training import pipeline
+def run(
+    recipe: Path | None,
+    phrase: str | None,
+    datasets: tuple[Path, ...],
+    minutes: float,
+    language: str,
+    out: Path | None,
+    workers: int,
+    ray: str | None,
+    as_json: bool,
+) -> None:
+    """Train a model by RECIPE (a .toml file), or for a typed --phrase; write a run folder.
 
-    folder = out or Path("runs") / recipe.stem
+    For a phrase, the speech engines that are installed say it and what sounds like it; recordings
+    of people in --data count for more. The recipe that was made lies in the run folder.
+    """
+    if (recipe is None) == (phrase is None):
+        raise click.UsageError("give a RECIPE, or --phrase")
+    if recipe and datasets:
+        raise click.UsageError("--data goes with --phrase; a recipe names its datasets itself")
+    _quiet_tensorflow()
+    from training import new_phrase, pipeline
+
+    if phrase:
+        folder = out or Path("runs") / new_phrase.name_of(phrase)
+        recipe = new_phrase.begin(phrase, folder, datasets, minutes, language, workers)
+    else:
+        assert recipe is not None
+        folder = out or Path("runs") / recipe.stem
     bundle = pipeline.run(recipe, folder, workers, ray)
     _show(bundle, as_json)
     click.echo(f"bundle: {folder / bundle.name}.json", err=as_json)

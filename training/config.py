@@ -29,6 +29,9 @@ class DataSpec:
     keep_speakers: tuple[str, ...] = ()  # never learned from: for the test
     validation_speakers: tuple[str, ...] = ()  # of wake phrases: to choose a checkpoint by
     validation_share: float = 0.12  # of the speakers of running speech, likewise
+    # Of the shared folder's few people who say the phrase: learned from. The others test.
+    people: tuple[str, ...] = ()
+    people_weight: float = 4.0  # of a person's wake phrase, against a synthetic voice's
     simulated_rooms: int = 60  # made by the image-source method, besides the recorded ones
 
     def __post_init__(self) -> None:

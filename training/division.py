@@ -68,8 +68,9 @@ def gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
         yield from tables.speech()
         yield from tables.noise()
         yield from tables.rirs()
-        # Too few for training; they tell how synthetic voices carry over to people.
-        yield from (replace(clip, split="test") for clip in tables.wake(phrase))
+        # They tell how synthetic voices carry over to people; a recipe may learn from some.
+        for clip in tables.wake(phrase):
+            yield replace(clip, split="train" if clip.speaker in spec.people else "test")
     for folder in spec.datasets:
         dataset = Dataset.open(beside / folder)
         for clip in dataset.clips():

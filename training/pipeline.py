@@ -250,7 +250,7 @@ def _sources(job: Run, clips: Sequence[Clip], workers: int) -> Sources:
     pool = AudioPool.build(job.folder / "audio", clips, workers=workers)
     simulator = RoomSimulator()
     rooms = simulator.simulate_many(job.recipe.data.simulated_rooms, job.recipe.seed)
-    return Sources.sort(pool, rooms)
+    return Sources.sort(pool, rooms, people_weight=job.recipe.data.people_weight)
 
 
 def _aside_streams(job: Run, sources: Sources) -> Iterator[Stream]:

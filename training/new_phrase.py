@@ -1,0 +1,163 @@
+"""A recipe for a typed phrase: what is said by speech engines, how much of it, for how long."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_tools.dataset import Dataset
+from data_tools.engines import ENGINES
+from data_tools.pronounce import words_of
+from data_tools.synth import Order, Synthesiser, SynthSpec, fill
+from data_tools.tables import shared_folder
+from wakeword.errors import WakewordError
+from wakeword.spec import write_atomic
+
+SEED = 1
+NEAR_TEXTS = 150  # different near misses
+LEAST_MINUTES = 5.0
+
+
+def name_of(phrase: str) -> str:
+    """The bundle's name: the phrase in lower case, words joined by "_"."""
+    name = re.sub(r"\W+", "_", phrase.lower()).strip("_")
+    if not name:
+        raise WakewordError(f"{phrase!r}: no words in it")
+    return name
+
+
+def begin(
+    phrase: str,
+    folder: Path,
+    datasets: Sequence[Path] = (),
+    minutes: float = 30.0,
+    language: str = "en",
+    workers: int = 1,
+) -> Path:
+    """Make clips and write ``FOLDER/recipe.toml`` for a phrase; the recipe's path.
+
+    What is there already is kept, so a run that was stopped goes on. WakewordError where the phrase
+    can't be pronounced, or nothing can say it.
+    """
+    recipe = folder / "recipe.toml"
+    if recipe.exists():
+        return recipe
+    if minutes < LEAST_MINUTES:
+        raise WakewordError(f"--minutes {minutes:g}: expected {LEAST_MINUTES:g} or more")
+    spoken = folder / "spoken"
+    speakers = synthesise(phrase, spoken, round(27 * minutes), language, workers)
+    own = [Dataset.open(path) for path in datasets]
+    people = {c.speaker for d in own for c in d.clips() if c.phrase == phrase and c.speaker}
+    if not speakers and not people:
+        raise WakewordError(
+            f"nobody says {phrase!r}: install a speech engine (sudo apt install espeak-ng flite), "
+            "or record it (wakeword data record) and give --data"
+        )
+    write_atomic(
+        recipe, recipe_text(phrase, [spoken, *datasets], speakers, minutes, language).encode()
+    )
+    return recipe
+
+
+def synthesise(
+    phrase: str, folder: Path, count: int, language: str, workers: int
+) -> dict[str, int]:
+    """``count`` clips of the phrase and half as many again of near misses; clips by speaker."""
+    from rich.progress import Progress
+
+    engines = [engine() for engine in ENGINES.values() if engine().installed()]
+    if not engines:
+        return {}
+    synthesiser = Synthesiser(engines, language, SynthSpec(), SEED)
+    orders = Counter({Order(phrase, "positive", phrase): count})
+    texts = near_texts(phrase) if language == "en" else []
+    for number in range(count * 3 // 2 if texts else 0):
+        orders[Order(texts[number % len(texts)], "negative", None)] += 1
+    dataset = Dataset.open_or_create(folder, [phrase])
+    with Progress() as progress:
+        task = progress.add_task("speaking", total=orders.total())
+        for order, wanted in orders.items():
+            for _ in fill(dataset, synthesiser, order, wanted, workers, lambda why: None):
+                progress.advance(task)
+    return Counter(c.speaker for c in dataset.clips() if c.label == "positive" and c.speaker)
+
+
+def near_texts(phrase: str) -> list[str]:
+    """What sounds like the phrase; its opposites stand first and are said most."""
+    from data_tools.confusables import confusables
+
+    near = confusables(phrase, NEAR_TEXTS)
+    opposites = [one.text for one in near if one.kind == "opposite"]
+    return [*(opposites * 10)[:20], *(one.text for one in near)]
+
+
+def recipe_text(
+    phrase: str,
+    datasets: Sequence[Path],
+    speakers: dict[str, int],
+    minutes: float,
+    language: str,
+) -> str:
+    """The recipe. One synthetic voice chooses the checkpoint; of people, their own splits do."""
+    # The voice with the fewest clips is missed least.
+    chooser = min(sorted(speakers), key=lambda name: speakers[name]) if len(speakers) > 2 else ""
+    places = [str(path.resolve()) for path in datasets if path.exists()]
+    longest_s = 2.0 + 0.45 * len(words_of(phrase))
+    frames = round(longest_s * 100) // 30 * 30
+    short, near, long = (round(minutes * n) for n in (200, 100, 40))
+    return f"""# Written by `wakeword train run --phrase`; yours to change.
+seed = {SEED}
+stream_copies = 1
+
+[about]
+name = {json.dumps(name_of(phrase))}
+phrase = {json.dumps(phrase, ensure_ascii=False)}
+languages = [{json.dumps(language)}]
+
+[data]
+shared = {json.dumps(shared_folder() is not None)}
+datasets = {json.dumps(places, ensure_ascii=False)}
+validation_speakers = {json.dumps([chooser] if chooser else [])}
+
+[[scenes]]
+name = "short"
+count = {short}
+[scenes.spec]
+duration_s = {longest_s + 0.3:.1f}
+positives = [1, 1]
+negatives = [0, 1]
+cold_start = 0.3
+
+[[scenes]]
+name = "near"
+count = {near}
+[scenes.spec]
+duration_s = {longest_s + 0.3:.1f}
+positives = [0, 0]
+negatives = [1, 2]
+speech_share = 0.2
+cold_start = 0.3
+
+[[scenes]]
+name = "long"
+count = {long}
+[scenes.spec]
+duration_s = 10.0
+positives = [0, 3]
+negatives = [1, 4]
+
+[network]
+size = "standard"
+backbone = {json.dumps("english" if language.startswith("en") else "")}
+dropout = 0.2
+
+[batch]
+frames = {frames}
+
+[fit]
+steps = {round(minutes * 110)}
+check_steps = {max(200, round(minutes * 27))}
+"""
