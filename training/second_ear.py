@@ -53,6 +53,8 @@ def phrase_spec(spec: SecondEarSpec, phrase: str, backbone: Backbone) -> PhraseS
 def competitors(spec: SecondEarSpec, phrase: str, own: tuple[Phones, ...]) -> tuple[Phones, ...]:
     """Pronunciations of whole phrases that sound alike: opposites, then the nearest first."""
     found: dict[Phones, None] = {}
+    if not spec.competitors:
+        return ()
     nearest = confusables(phrase, 4 * spec.competitors)
     for near in sorted(nearest, key=lambda near: near.kind != "opposite"):
         if near.kind not in ("words", "opposite"):
