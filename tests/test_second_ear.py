@@ -26,16 +26,16 @@ def spec_of(phrase: str, **fields: object):  # type: ignore[no-untyped-def]
 
 def test_the_usual_pronunciation_comes_first_and_words_run_together() -> None:
     ways = ways_to_say("Robert turn on")
-    assert ways[0] == tuple(["R", "AA", "B", "ER", "T", "T", "ER", "N", "AA", "N"])
-    assert tuple(["R", "AA", "B", "ER", "T", "ER", "N", "AA", "N"]) in ways
-    assert tuple(["R", "AA", "B", "AH", "T", "T", "AH", "N", "AA", "N"]) in ways  # without r
+    assert ways[0] == ("R", "AA", "B", "ER", "T", "T", "ER", "N", "AA", "N")
+    assert ("R", "AA", "B", "ER", "T", "ER", "N", "AA", "N") in ways
+    assert ("R", "AA", "B", "AH", "T", "T", "AH", "N", "AA", "N") in ways  # without r
     assert len(set(ways)) == len(ways)
     assert all(phone in PHONES for way in ways for phone in way)
 
 
 def test_the_contrary_is_a_competitor_however_near_it_is() -> None:
     spec = spec_of("Robert turn on", competitors=8)
-    assert tuple(["R", "AA", "B", "ER", "T", "T", "ER", "N", "AO", "F"]) in spec.competitors
+    assert ("R", "AA", "B", "ER", "T", "T", "ER", "N", "AO", "F") in spec.competitors
     assert len(spec.competitors) <= 8
 
 
