@@ -103,3 +103,10 @@ def test_the_shared_data_reads_whole_and_its_audio_is_there():
     )
     assert len(tables.wake("smart mirror", replays=True)) > len(tables.wake("smart mirror"))
     assert all(u.end_s > u.start_s for u in tables.utterances("train"))
+
+
+def test_what_says_the_phrase_is_a_positive_however_the_table_labels_it(shared_data: Path) -> None:
+    clips = Tables(shared_data).tts("Robert turn off")
+    off = {c.transcript for c in clips if c.label == "positive"}
+    assert off and all("off" in (text or "") for text in off)
+    assert not any("turn off" in (c.transcript or "") for c in clips if c.label == "negative")
