@@ -33,9 +33,9 @@ def their_scores(manifest: Path, audio: np.ndarray) -> np.ndarray:
 
 
 def our_scores(manifest: Path, audio: np.ndarray) -> np.ndarray:
-    """The same of our detector, without a gate, which they have not."""
+    """The same of our detector, without what they have not: a gate and a second ear."""
     scores: list[float] = []
-    bundle = Bundle.load(manifest)
+    bundle = Bundle.load(manifest).wake_alone()
     Detector([bundle], gate=False, trace=lambda u, b, score: scores.append(score)).push(audio)
     return np.array(scores)
 
