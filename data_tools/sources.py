@@ -17,6 +17,7 @@ from data_tools.pool import AudioPool
 from wakeword.audio import SAMPLE_RATE, Float32, Int16, to_float32
 
 SPEECH_MIN_S = 5.0  # a longer negative is running speech, of which stretches are taken
+SYNTHETIC_WEIGHT = 0.35  # of a synthetic utterance among real ones, where texts are balanced
 MARGIN = SAMPLE_RATE // 20  # 50 ms kept around the speech of a clip
 
 
@@ -66,10 +67,12 @@ class Sources:
         balance: float = 0.5,
         speech_min_s: float = SPEECH_MIN_S,
         people_weight: float = 1.0,
+        by_text: bool = False,
     ) -> Sources:
         """The clips of a pool by label and length; impulse responses become rooms.
 
         A wake phrase said by a person weighs ``people_weight`` times one by a synthetic voice.
+        ``by_text`` balances the negatives by what is said instead of who says it.
         """
         roles: dict[str, list[int]] = {"positive": [], "negative": [], "speech": [], "noise": []}
         rooms = list(simulated_rooms)
@@ -86,7 +89,9 @@ class Sources:
         return cls(
             pool,
             positives=_by_speaker(pool.clips, roles["positive"], balance, people_weight),
-            negatives=_by_speaker(pool.clips, roles["negative"], balance),
+            negatives=_by_text(pool.clips, roles["negative"], balance)
+            if by_text
+            else _by_speaker(pool.clips, roles["negative"], balance),
             speech=_by_duration(pool, roles["speech"]),
             noise=_by_duration(pool, roles["noise"]),
             rooms=tuple(rooms),
@@ -122,6 +127,17 @@ def _by_speaker(
     count = Counter(clips[i].speaker for i in numbers)
     weights = [
         count[clips[i].speaker] ** -balance * (1.0 if clips[i].origin == "tts" else people_weight)
+        for i in numbers
+    ]
+    return _role(numbers, weights)
+
+
+def _by_text(clips: Sequence[Clip], numbers: list[int], balance: float) -> Role:
+    """Three words by a thousand people must not drown a thousand sentences by a hundred."""
+    count = Counter((clips[i].transcript or "").lower() for i in numbers)
+    weights = [
+        count[(clips[i].transcript or "").lower()] ** -balance
+        * (SYNTHETIC_WEIGHT if clips[i].origin == "tts" else 1.0)
         for i in numbers
     ]
     return _role(numbers, weights)

@@ -159,7 +159,7 @@ def run(recipe_path: Path, folder: Path, workers: int = 1) -> Backbone:
         name: str, clips: tuple[Clip, ...], n_scenes: int, seed: int
     ) -> features.FeatureStore:
         pool = AudioPool.build(folder / "audio", [*clips, *speech.surroundings], workers=workers)
-        sources = Sources.sort(pool, simulated, speech_min_s=LONGEST_S + 1)
+        sources = Sources.sort(pool, simulated, speech_min_s=LONGEST_S + 1, by_text=True)
         path = folder / "features" / name
         return features.build(path, spoken_scene(recipe.scene), sources, n_scenes, seed, workers)
 
