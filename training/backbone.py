@@ -93,6 +93,13 @@ class Backbone:
         gru, dense = self.weights[f"{HEAD}_gru"], self.weights[f"{HEAD}_dense"]
         return replace(head_from_keras(HEAD, gru, dense), logits=True)
 
+    def model(self) -> keras.Model:
+        """The Keras model with its phone head: frames -> logits of the symbols."""
+        model = build(self.about.network, 0, HEAD, len(self.about.symbols))
+        for layer, weights in self.weights.items():
+            model.get_layer(layer).set_weights(weights)
+        return model
+
     def sha256(self) -> str:
         """Hash of the weights."""
         digest = hashlib.sha256()

@@ -26,6 +26,7 @@ from training.distil import TaughtSampler
 from training.division import Division, divide
 from training.evaluate import listen
 from training.fit import Weights, fit
+from training.fusion import learn, moments
 from training.material import Material
 from training.model import build, freeze
 from training.negatives import negatives
@@ -60,7 +61,7 @@ def run(recipe_path: Path, folder: Path, workers: int = 1, ray: str | None = Non
     teachers = [teacher(job, path, workers) for path in teacher_paths]
     learned, aside = build_features(job, division, workers, ray)
     model = train(job, learned, aside, teachers)
-    bundle = export(job, model, learned, clips, provenance)
+    bundle = export(job, model, learned, aside, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
     return evaluate(job, bundle, recipe_path, workers)
@@ -168,14 +169,12 @@ def train(
         return trained
     recipe = job.recipe
     model = network(job)
-    stride, decision = recipe.network.stride, recipe.decision
-    sampler: Sampler | TaughtSampler = Sampler(learned, recipe.batch, stride, recipe.seed)
+    sampler: Sampler | TaughtSampler = Sampler(
+        learned, recipe.batch, recipe.network.stride, recipe.seed
+    )
     if teachers:
         sampler = TaughtSampler(sampler, teachers, recipe.distil.weight)
-    validate = Validator(
-        recipe.validation, aside, learned, decision.window, decision.refractory_s, stride
-    )
-    weights = fit(model, sampler, recipe.fit, validate, job.folder)
+    weights = fit(model, sampler, recipe.fit, _validator(job, aside, learned), job.folder)
     model.set_weights(weights)
     write_atomic(job.folder / "network.npz", _npz(weights))
     return model
@@ -185,6 +184,7 @@ def export(
     job: Run,
     model: keras.Model,
     learned: Material,
+    aside: Material,
     clips: tuple[Clip, ...],
     provenance: dict[str, object],
 ) -> Bundle:
@@ -196,6 +196,11 @@ def export(
     if under:
         network = replace(network, heads=(*network.heads, under.head()))
         ear = phrase_spec(recipe.second_ear, recipe.about.phrase, under)
+        seen = moments(
+            model, under.model(), ear, aside, _validator(job, aside, learned),
+            recipe.decision.temperature,
+        )  # fmt: skip
+        ear = replace(ear, fusion=learn(ear.fusion, seen, recipe.second_ear.strength))
         provenance = {**provenance, "backbone_sha256": under.sha256()}
     bundle = package.package(
         recipe.about, network, frames, recipe.decision, recipe.gate, clips, provenance, ear
@@ -231,6 +236,18 @@ def evaluate(job: Run, bundle: Bundle, recipe_path: Path, workers: int = 1) -> B
     write_atomic(job.folder / "evaluation.json", json.dumps(card, indent=1).encode())
     bundle.save(job.folder)
     return bundle
+
+
+def _validator(job: Run, aside: Material, learned: Material) -> Validator:
+    recipe, decision = job.recipe, job.recipe.decision
+    return Validator(
+        recipe.validation,
+        aside,
+        learned,
+        decision.window,
+        decision.refractory_s,
+        recipe.network.stride,
+    )
 
 
 def calibration_frames(material: Material) -> Float32:

@@ -72,7 +72,7 @@ class Validator:
         metrics["mined"] = len(mined)
         return Verdict(rank, metrics, mined[:, 1].astype(np.int64) * self.stride)
 
-    def scores(self, model: keras.Model, material: Material) -> Float32:
+    def scores(self, model: keras.Model, material: Material, temperature: float = 1.0) -> Float32:
         """(n_frames // stride,) smoothed scores; every scene from a zero state."""
         scores = np.zeros(len(material.frames) // self.stride + 1, np.float32)
         for spans in _batches(material.scenes, self.stride):
@@ -81,7 +81,7 @@ class Validator:
             for row, (start, stop) in zip(batch, spans, strict=True):
                 row[: stop - start] = material.frames[start:stop]
             logits = np.asarray(model.predict_on_batch(dequantize(batch)))[:, :, 0]
-            smoothed = smooth(1 / (1 + np.exp(-logits)), self.window)
+            smoothed = smooth(1 / (1 + np.exp(-logits / temperature)), self.window)
             for row, (start, stop) in zip(smoothed, spans, strict=True):
                 first, n = start // self.stride, (stop - start) // self.stride
                 scores[first : first + n] = row[:n]

@@ -153,9 +153,14 @@ class SecondEar:
         return max(phrase, WORST), max(min(0.0, lead), WORST)
 
 
+def wake_logit(score: float) -> float:
+    """The logit of a smoothed wake score, which is held between 0.0001 and 0.9999."""
+    share = min(max(score, 1e-4), 1 - 1e-4)
+    return math.log(share / (1 - share))
+
+
 def fuse(fusion: Fusion, wake_score: float, phrase: float, margin: float) -> float:
     """The fused score, 0..1."""
-    share = min(max(wake_score, 1e-4), 1 - 1e-4)
-    logit = fusion.bias + fusion.wake * math.log(share / (1 - share))
+    logit = fusion.bias + fusion.wake * wake_logit(wake_score)
     logit += fusion.phrase * phrase + fusion.margin * margin
     return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
