@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SCALE = 0.1  # of the phone head's raw output; its file's own is about this
 HEARD_STEPS = 100  # before a moment, that the phone head hears from a fresh start
 AT_MOST = 1500  # moments of one kind that are looked at
+RARE = 0.99  # of the moments without the phrase score less than one half
 Evidence = npt.NDArray[np.float64]
 
 
@@ -88,7 +89,9 @@ def learn(prior: Fusion, seen: Moments, strength: float) -> Fusion:
 
     bounds = [(None, None), *((0.0, None) for _ in range(3))]
     found = minimize(cost, start, method="L-BFGS-B", bounds=bounds)
-    return Fusion(*(round(float(value), 4) for value in found.x))
+    # Strict thresholds lie where false moments are rare: there the score has its middle.
+    bias = -float(np.quantile(seen.others @ found.x[1:], RARE))
+    return Fusion(round(bias, 4), *(round(float(value), 4) for value in found.x[1:]))
 
 
 def _evidence(

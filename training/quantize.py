@@ -141,7 +141,7 @@ def outputs(model: bytes) -> tuple[str, ...]:
 
 def parity(network: Network, model: bytes, frames: Float32) -> Parity:
     """Stream (n_frames, 40) float32 frames through the float network and the file, from a reset."""
-    exact, device = FloatStream(network), StreamingModel(model)
+    exact, device = FloatStream(network), StreamingModel(model, outputs(model))
     errors = [
         abs(float(exact.step(frames[i : i + network.stride])["wake"][0])
             - device.step(frames[i : i + network.stride]))

@@ -1,0 +1,96 @@
+"""From transcribed made-up words to a bundle that hears with both ears."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_words import PHRASE, make_dataset, say
+
+pytest.importorskip("tensorflow")
+
+from test_ctc import RECIPE as BACKBONE
+from test_training_end_to_end import RECIPE
+
+from training import backbone
+from wakeword.audio import SAMPLE_RATE, to_int16
+from wakeword.bundle import Bundle
+from wakeword.cli import main
+from wakeword.detector import Detector
+
+EARS = """
+[second_ear]
+pronunciations = ["AA IY UW"]
+competitors = 0
+# In the seconds of talk that there are, lower rates are beyond reach.
+[[calibrate.points]]
+name = "balanced"
+fa_per_hour = 100
+[[calibrate.points]]
+name = "eager"
+fa_per_hour = 400
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a phrase on a backbone, both of this folder's words."""
+    folder = tmp_path_factory.mktemp("two_ears")
+    make_dataset(folder / "words", np.random.default_rng(7))
+    (folder / "vowels.toml").write_text(BACKBONE)
+    backbone.run(folder / "vowels.toml", folder / "vowels")
+    recipe = RECIPE.replace("[calibrate.points]\n", "").replace(
+        "filters = 24\n", 'backbone = "vowels/vowels.npz"\n'
+    )
+    (folder / "recipe.toml").write_text(recipe + EARS)
+    assert main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
+                 "--workers", "1"]) == 0  # fmt: skip
+    return folder / "run"
+
+
+def test_the_bundle_carries_both_ears_and_thresholds_for_each(folder: Path) -> None:
+    bundle = Bundle.load(folder / "ah_ee_oo.json")
+    assert bundle.extension.outputs == ("wake", "phones")
+    assert bundle.extension.second_ear.pronunciations == (("AA", "IY", "UW"),)
+    for point in bundle.extension.operating_points:
+        assert point.wake_alone is not None
+        assert any(m.what == "frr" for m in point.measures)
+        assert any(m.what == "frr" for m in point.wake_alone.measures)
+    balanced = next(p for p in bundle.extension.operating_points if p.name == "balanced")
+    assert bundle.manifest.micro.probability_cutoff == balanced.wake_alone.threshold
+    assert bundle.threshold() == balanced.threshold
+
+
+def test_its_convolutions_are_the_backbone_s(folder: Path) -> None:
+    """Frozen: training the wake head must not move them."""
+    kept = backbone.Backbone.load(folder.parent / "vowels" / "vowels.npz")
+    with np.load(folder / "network.npz") as network:
+        arrays = [network[name] for name in network.files]
+    for weights in kept.convs.values():
+        for array in weights:
+            assert any(a.shape == array.shape and np.array_equal(a, array) for a in arrays)
+
+
+def test_both_ears_score_the_phrase_over_its_parts_and_reorderings(folder: Path) -> None:
+    rng = np.random.default_rng(1)
+    bundle = Bundle.load(folder / "ah_ee_oo.json")
+
+    def best(words: str) -> float:
+        scores: list[float] = []
+        quiet = rng.normal(size=SAMPLE_RATE).astype(np.float32) * 0.002
+        audio = np.concatenate([quiet, say(words, 190.0, rng), quiet])
+        Detector([bundle], False, trace=lambda u, b, score: scores.append(score)).push(
+            to_int16(audio)
+        )
+        return max(scores)
+
+    said = np.mean([best(PHRASE) for _ in range(4)])
+    others = [best(words) for words in ("ee oo", "oo ee ah", "ah ee", "er er oo")]
+    assert said > max(others)
+
+
+def test_the_report_has_the_wake_head_alone_beside_both(folder: Path) -> None:
+    card = json.loads((folder / "evaluation.json").read_text())
+    assert card["points"] and card["wake_alone"]["points"]
