@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator
 
 from data_tools.phones import VOWELS
-from data_tools.pronounce import Phones, pronounce, words_of
+from data_tools.pronounce import Phones, foreign, is_english, pronounce, words_of
+from wakeword.errors import WakewordError
 
 # What people say for one another in the Englishes of the world; one of them at a time.
 _SHIFTS = (
@@ -21,11 +22,15 @@ _SHIFTS = (
 )
 
 
-def ways_to_say(phrase: str, most: int = 12) -> tuple[Phones, ...]:
+def ways_to_say(phrase: str, most: int = 12, language: str = "en") -> tuple[Phones, ...]:
     """Pronunciations of a phrase in ARPAbet, the usual one first, ``most`` of them.
 
     WakewordError if a word of it is in no dictionary and espeak-ng can't say it either.
     """
+    if not words_of(phrase):
+        raise WakewordError(f"{phrase!r}: no words in it")
+    if not is_english(language):
+        return _foreign_ways(phrase, language)[:most]
     said = [pronounce(word) for word in words_of(phrase)]
     whole = [tuple(itertools.chain(*way)) for way in itertools.product(*said)]
     ways = dict.fromkeys(whole)
@@ -34,6 +39,21 @@ def ways_to_say(phrase: str, most: int = 12) -> tuple[Phones, ...]:
     for way in list(ways):
         ways.update(dict.fromkeys(_accents(way)))
     return tuple(ways)[:most]
+
+
+def _foreign_ways(phrase: str, language: str) -> tuple[Phones, ...]:
+    """As espeak-ng says it in one breath, every sound also as else it may be heard; run together.
+
+    Word by word too: French and Korean words change beside one another, and not in every mouth.
+    """
+    words = words_of(phrase)
+    apart = [foreign(word, language)[0] for word in words]
+    whole = foreign(" ".join(words), language)
+    ways = dict.fromkeys([whole[0], tuple(itertools.chain(*apart)), *whole[1:]])
+    for way in list(ways):
+        together = tuple(phone for i, phone in enumerate(way) if i == 0 or phone != way[i - 1])
+        ways[together] = None
+    return tuple(ways)
 
 
 def _run_together(way: Phones) -> Iterator[Phones]:

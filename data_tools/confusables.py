@@ -2,18 +2,20 @@
 
 Its parts, its words in another order, and the phrase with one or two words replaced by words that
 sound like them (Hou et al., arXiv 2011.01460, find such negatives worth more than random ones).
+English words come from CMUdict; of another language only words that are given can stand in.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from data_tools.phones import distance
-from data_tools.pronounce import Phones, dictionary, pronounce, sound_alike, words_of
+from data_tools.pronounce import Phones, dictionary, is_english, pronounce, sound_alike, words_of
 from wakeword.errors import WakewordError
 
 NEAR_WORDS = 150  # looked at for each word of the phrase
@@ -36,17 +38,25 @@ class Confusable:
 
 
 def confusables(
-    phrase: str, count: int = 50, min_distance: float = MIN_DISTANCE
+    phrase: str,
+    count: int = 50,
+    min_distance: float = MIN_DISTANCE,
+    language: str = "en",
+    texts: Sequence[str] = (),
 ) -> list[Confusable]:
     """``count`` near misses or a few less, nearest first.
 
     Up to a third are opposites, parts and reorderings, which are few and always worth having; the
     rest has one word replaced, a quarter of it two, near ones densely and farther ones sparsely.
+    For another language than English the words come from ``texts``; without them, or for a phrase
+    of one word, few or none are found.
     """
     words = tuple(words_of(phrase))
     if not words:
         raise WakewordError(f"{phrase!r}: no words in it")
-    said = [pronounce(word) for word in words]
+    english = is_english(language)
+    said = [pronounce(word, language) for word in words]
+    vocabulary = {} if english else _vocabulary(texts, language)
     whole = tuple(itertools.chain(*(options[0] for options in said)))
     found = {words: Confusable(" ".join(words), 0.0, "")}
 
@@ -54,18 +64,25 @@ def confusables(
         for text in texts:
             if most <= 0:
                 return
-            away = 0.0 if text in found else _distance_to(whole, text)
+            away = 0.0 if text in found else _distance_to(whole, text, language)
             # CMUdict has mistakes (tern, it says, rhymes with terns): ask a second opinion.
-            if away >= min_distance and not sound_alike(" ".join(text), " ".join(words)):
+            if away >= min_distance and not sound_alike(" ".join(text), " ".join(words), language):
                 found[text] = Confusable(" ".join(text), round(away, 2), kind)
                 most -= 1
 
     third = max(1, count // 3)
-    note("opposite", _opposites(words), third)
+    if english:
+        note("opposite", _opposites(words), third)
     note("order", itertools.permutations(words), min(third // 2, count - len(found)))
     note("part", _parts(words), count // 3 + 1 - len(found))
     near = [
-        [row for row in near_words(word, options) if row[0] >= min_distance]
+        [
+            row
+            for row in (
+                _near_english(word, options) if english else near_words(word, options, vocabulary)
+            )
+            if row[0] >= min_distance
+        ]
         for word, options in zip(words, said, strict=True)
     ]
     left = count + 1 - len(found)
@@ -87,12 +104,18 @@ def near_misses_to_say(phrase: str, count: int) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def near_words(word: str, said: tuple[Phones, ...]) -> tuple[tuple[float, str], ...]:
+def _near_english(word: str, said: tuple[Phones, ...]) -> tuple[tuple[float, str], ...]:
+    return near_words(word, said, dictionary())
+
+
+def near_words(
+    word: str, said: tuple[Phones, ...], vocabulary: Mapping[str, tuple[Phones, ...]]
+) -> tuple[tuple[float, str], ...]:
     """Other words that sound alike with their distances, nearest first, one of each sound."""
     length, sounds = len(said[0]), set(said[0])
     alike = max(1, len(sounds) // 2)  # sharing fewer sounds, it is too far to be worth measuring
     rows: dict[Phones, tuple[float, str]] = {}
-    for text, ways in dictionary().items():
+    for text, ways in vocabulary.items():
         if abs(len(ways[0]) - length) > 2 or len(sounds.intersection(ways[0])) < alike:
             continue
         if text != word and text.isalpha() and len(text) > 1:
@@ -103,9 +126,18 @@ def near_words(word: str, said: tuple[Phones, ...]) -> tuple[tuple[float, str], 
     return tuple(heapq.nsmallest(NEAR_WORDS, rows.values()))
 
 
-def _distance_to(whole: Phones, text: tuple[str, ...]) -> float:
+def _vocabulary(texts: Sequence[str], language: str) -> dict[str, tuple[Phones, ...]]:
+    """Each word of some texts with its pronunciations; those that can't be said are left out."""
+    said = {}
+    for word in dict.fromkeys(word for text in texts for word in words_of(text)):
+        with contextlib.suppress(WakewordError):
+            said[word] = pronounce(word, language)
+    return said
+
+
+def _distance_to(whole: Phones, text: tuple[str, ...], language: str) -> float:
     """The least distance over all ways to say ``text``."""
-    ways = itertools.islice(itertools.product(*(pronounce(word) for word in text)), 16)
+    ways = itertools.islice(itertools.product(*(pronounce(word, language) for word in text)), 16)
     return min(distance(whole, tuple(itertools.chain(*way))) for way in ways)
 
 

@@ -1,4 +1,4 @@
-"""How English words are said: CMUdict, and espeak-ng for words that it doesn't have."""
+"""How words are said, in ARPAbet: CMUdict for English, espeak-ng for all that it doesn't have."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ _IPA = {
     "ŋ": "NG", "l": "L", "ɹ": "R", "r": "R", "ɾ": "T", "w": "W", "j": "Y", "ʔ": "T",
 }  # fmt: skip
 
+_LANGUAGE = re.compile(r"\([a-z-]+\)")  # espeak-ng goes on in another language
+_SWITCHED = re.compile(r"\([a-z-]+\)[^(]*(?:\([a-z-]+\)|$)")  # there and back
+_LATIN = re.compile("[a-z\u00df-\u024f]", re.IGNORECASE)
+
 Phones = tuple[str, ...]
 
 
@@ -35,9 +39,14 @@ def dictionary() -> dict[str, tuple[Phones, ...]]:
     }
 
 
-def pronounce(word: str) -> tuple[Phones, ...]:
-    """Pronunciations of a word, the usual one first; WakewordError if nothing knows it."""
+def pronounce(word: str, language: str = "en") -> tuple[Phones, ...]:
+    """Pronunciations of a word, the usual one first; WakewordError if nothing knows it.
+
+    Another language than English is written as the nearest English phones (data_tools.ipa).
+    """
     word = normal(word)
+    if not is_english(language):
+        return foreign(word, language)
     if word in dictionary():
         return dictionary()[word]
     if shutil.which("espeak-ng"):
@@ -48,6 +57,41 @@ def pronounce(word: str) -> tuple[Phones, ...]:
         f"{word!r}: not in CMUdict; spell it as it is said, or install espeak-ng "
         "(on Debian: apt install espeak-ng)"
     )
+
+
+def is_english(language: str) -> bool:
+    """Whether a language tag, as in "en" or "en-GB", is English."""
+    return language.lower().replace("_", "-").partition("-")[0] == "en"
+
+
+@lru_cache(maxsize=4096)
+def foreign(text: str, language: str) -> tuple[Phones, ...]:
+    """Pronunciations of a text of another language by espeak-ng; WakewordError if it can't."""
+    from data_tools.ipa import read
+
+    voice = language.lower().replace("_", "-")
+    if voice.partition("-")[0] in ("zh", "cmn"):
+        voice = "cmn-latn-pinyin" if text.isascii() else "cmn"
+    if not shutil.which("espeak-ng"):
+        raise WakewordError(
+            f"{text!r}: words of {language!r} are pronounced by espeak-ng, which is not installed "
+            "(on Debian: apt install espeak-ng)"
+        )
+    ipa = _espeak_ipa(text, voice)
+    own, others = _SWITCHED.sub("", ipa), _SWITCHED.findall(ipa)
+    if others and not text.isascii() and not _LATIN.search(text):
+        raise WakewordError(
+            f"{text!r}: espeak-ng's {voice!r} can't read it (it says the names of the characters); "
+            "write it in Latin letters, Mandarin in pinyin as in 'da3 kai1'"
+        )
+    if others:  # a loan that espeak-ng reads as English, as in German "Team"
+        english = from_ipa(_LANGUAGE.sub("", ipa)) if not own.strip() else ()
+        ways = (english,) if english else read(_LANGUAGE.sub("", ipa), voice)
+    else:
+        ways = read(ipa, voice)
+    if not ways[0]:
+        raise WakewordError(f"{text!r}: espeak-ng's {voice!r} makes no sound of it")
+    return ways
 
 
 def words_of(phrase: str) -> list[str]:
@@ -76,20 +120,27 @@ def from_ipa(ipa: str) -> Phones:
     return tuple(phones)
 
 
-def sound_alike(a: str, b: str) -> bool:
+def sound_alike(a: str, b: str, language: str = "en") -> bool:
     """Whether espeak-ng says both texts with the same phones; False where it is not installed."""
     if not shutil.which("espeak-ng"):
         return False
+    if not is_english(language):
+        return foreign(a, language)[0] == foreign(b, language)[0]
     return from_ipa(_espeak_ipa(a)) == from_ipa(_espeak_ipa(b))
 
 
 @lru_cache(maxsize=4096)
-def _espeak_ipa(word: str) -> str:
+def _espeak_ipa(text: str, voice: str = "en-us") -> str:
     result = subprocess.run(
-        ["espeak-ng", "-q", "--ipa", "-v", "en-us", "--", word],
+        ["espeak-ng", "-q", "--ipa", "-v", voice, "--", text],
         capture_output=True,
         text=True,
         timeout=20,
         check=False,
     )
+    if result.returncode:
+        raise WakewordError(
+            f"espeak-ng: no language {voice!r} ({result.stderr.strip()}); "
+            "espeak-ng --voices lists them"
+        )
     return result.stdout.strip()

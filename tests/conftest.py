@@ -54,3 +54,20 @@ def shared_data() -> Path:
     if not (folder / "speech.csv").is_file():
         pytest.skip("the shared data (WAKEWORD_DATA) are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of a bundle that has learned a made-up phrase, in its run folder."""
+    pytest.importorskip("tensorflow")
+    from made_words import RECIPE, make_dataset
+
+    from wakeword.cli import main
+
+    folder = tmp_path_factory.mktemp("training")
+    make_dataset(folder / "words", np.random.default_rng(7))
+    (folder / "recipe.toml").write_text(RECIPE)
+    status = main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
+                   "--workers", "1"])  # fmt: skip
+    assert status == 0
+    return folder / "run" / "ah_ee_oo.json"

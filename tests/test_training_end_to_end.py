@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_words import FORMANTS_HZ, PHRASE, make_dataset, say
+from made_words import FORMANTS_HZ, PHRASE, say
 
 from wakeword.audio import SAMPLE_RATE, to_int16
 from wakeword.bundle import Bundle
@@ -15,57 +15,6 @@ from wakeword.cli import main
 from wakeword.detector import Detector
 
 pytest.importorskip("tensorflow")
-
-RECIPE = """
-seed = 1
-[about]
-name = "ah_ee_oo"
-phrase = "ah ee oo"
-[data]
-datasets = ["words"]
-validation_share = 0.0
-simulated_rooms = 2
-[[scenes]]
-name = "short"
-count = 300
-[scenes.spec]
-duration_s = 3.0
-positives = [0, 1]
-negatives = [0, 2]
-cold_start = 0.3
-snr_db = [5, 25]
-warp_share = 0.3
-[network]
-filters = 24
-units = 24
-[batch]
-size = 32
-frames = 210
-# Made-up vowels lie close together: a vocal tract much shorter makes one of another.
-formant = [0.97, 1.03]
-tempo = [0.95, 1.05]
-[fit]
-steps = 400
-check_steps = 100
-rise_steps = 40
-learning_rate = 6e-3
-average_steps = 50
-[calibrate]
-stream_copies = 1
-[calibrate.points]
-"""
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifest of a bundle that has learned the phrase."""
-    folder = tmp_path_factory.mktemp("training")
-    make_dataset(folder / "words", np.random.default_rng(7))
-    (folder / "recipe.toml").write_text(RECIPE.replace("[calibrate.points]\n", ""))
-    status = main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
-                   "--workers", "1"])  # fmt: skip
-    assert status == 0
-    return folder / "run" / "ah_ee_oo.json"
 
 
 def room(seconds: float, rng: np.random.Generator) -> np.ndarray:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_words import PHRASE, make_dataset, say
+from made_words import PHRASE, RECIPE, make_dataset, say
 
 pytest.importorskip("tensorflow")
 
 from test_ctc import RECIPE as BACKBONE
-from test_training_end_to_end import RECIPE
 
 from training import backbone
 from wakeword.audio import SAMPLE_RATE, to_int16
@@ -41,9 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_dataset(folder / "words", np.random.default_rng(7))
     (folder / "vowels.toml").write_text(BACKBONE)
     backbone.run(folder / "vowels.toml", folder / "vowels")
-    recipe = RECIPE.replace("[calibrate.points]\n", "").replace(
-        "filters = 24\n", 'backbone = "vowels/vowels.npz"\n'
-    )
+    recipe = RECIPE.replace("filters = 24\n", 'backbone = "vowels/vowels.npz"\n')
     (folder / "recipe.toml").write_text(recipe + EARS)
     assert main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
                  "--workers", "1"]) == 0  # fmt: skip

@@ -67,13 +67,39 @@ def false_scores(bundle: Bundle, heard: Heard) -> npt.NDArray[np.float64]:
     return peaks(score, refractory)[:, 0]
 
 
+def same_rate(old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], at: float) -> float:
+    """The threshold on ``new`` peaks that is passed no more often than ``at`` on ``old`` ones.
+
+    Both are false peaks of the same audio. It is the higher of two: the one with the same rank
+    among the peaks, and the one with the same rate by the tails of both (see operating_points).
+    """
+    old, new = np.sort(old)[::-1], np.sort(new)[::-1]
+    rank = int(np.sum(old >= at))
+    by_rank = float(new[rank]) + 1e-4 if rank < len(new) else LOWEST
+    if min(len(old), len(new)) < 5:
+        return min(max(by_rank, at), HIGHEST)
+    (base, spread, n), (new_base, new_spread, new_n) = _tail(old), _tail(new)
+    expected = n * math.exp(-(_logit(at) - base) / spread)
+    logit = new_base + new_spread * math.log(new_n / expected)
+    by_tail = 1 / (1 + math.exp(-logit))
+    return min(max(by_rank, by_tail, LOWEST), HIGHEST)
+
+
+def _tail(scores: npt.NDArray[np.float64]) -> tuple[float, float, int]:
+    """Where the tail of false peaks begins, in logits, how far one reaches beyond; their number."""
+    logits = [_logit(score) for score in scores[:TAIL_PEAKS]]
+    base = logits[-1]
+    return base, max(float(np.mean(logits[:-1])) - base, 1e-3), len(logits)
+
+
+def _logit(score: float) -> float:
+    return math.log(score / (1 - min(score, 0.999)))
+
+
 def _threshold(scores: npt.NDArray[np.float64], hours: float, per_hour: float) -> float:
     """Where the rate of peaks falls to ``per_hour``; ``scores`` are sorted, highest first."""
-    tail = scores[:TAIL_PEAKS]
-    if len(tail) < 5:
+    if len(scores) < 5:
         return LOWEST
-    logits = np.log(tail / (1 - np.minimum(tail, 0.999)))
-    base = logits[-1]
-    spread = max(float(np.mean(logits[:-1] - base)), 1e-3)
-    logit = base + spread * math.log(len(tail) / max(hours * per_hour, 1 / BEYOND))
+    base, spread, n = _tail(scores)
+    logit = base + spread * math.log(n / max(hours * per_hour, 1 / BEYOND))
     return min(max(1 / (1 + math.exp(-logit)), LOWEST), HIGHEST)

@@ -19,6 +19,7 @@ COMMANDS = {
     "streams": ("training.commands.streams", "Make long audio with known truth to measure on."),
     "evaluate": ("training.commands.evaluate", "Measure a bundle on streams, with intervals."),
     "compare": ("training.commands.compare", "Say whether a bundle may replace another."),
+    "tune": ("training.commands.tune", "Adapt a bundle to the people of a household."),
 }
 
 
@@ -52,7 +53,11 @@ def train() -> None:
               help="With --phrase: a dataset to learn from; may be repeated.")  # fmt: skip
 @click.option("--minutes", default=30.0, show_default=True, type=click.FloatRange(5),
               help="With --phrase: how long it may take on two cores.")  # fmt: skip
-@click.option("--language", default="en", show_default=True, help="With --phrase: its language.")
+@click.option("--language", default="en", show_default=True,
+              help="With --phrase: its language, by espeak-ng's name.")  # fmt: skip
+@click.option("--texts", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="With --phrase: sentences of its language, one a line, that are not the phrase; "
+              "other languages than English have few near misses without.")  # fmt: skip
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -68,6 +73,7 @@ def run(
     datasets: tuple[Path, ...],
     minutes: float,
     language: str,
+    texts: Path | None,
     out: Path | None,
     workers: int,
     ray: str | None,
@@ -80,14 +86,17 @@ def run(
     """
     if (recipe is None) == (phrase is None):
         raise click.UsageError("give a RECIPE, or --phrase")
-    if recipe and datasets:
-        raise click.UsageError("--data goes with --phrase; a recipe names its datasets itself")
-    _quiet_tensorflow()
+    if recipe and (datasets or texts):
+        raise click.UsageError(
+            "--data and --texts go with --phrase; a recipe names its datasets itself"
+        )
+    quiet_tensorflow()
     from training import new_phrase, pipeline
 
     if phrase:
         folder = out or Path("runs") / new_phrase.name_of(phrase)
-        recipe = new_phrase.begin(phrase, folder, datasets, minutes, language, workers)
+        lines = texts.read_text(encoding="utf-8").splitlines() if texts else []
+        recipe = new_phrase.begin(phrase, folder, datasets, minutes, language, workers, lines)
     else:
         assert recipe is not None
         folder = out or Path("runs") / recipe.stem
@@ -107,7 +116,7 @@ def backbone(recipe: Path, out: Path | None, workers: int) -> None:
     It learns from transcribed speech and knows no phrase; a recipe of a phrase names it in its
     [network] table. A run that was stopped goes on.
     """
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from training import backbone as module
 
     folder = out or Path("runs") / recipe.stem
@@ -133,6 +142,6 @@ def _show(bundle: Bundle, as_json: bool) -> None:
             )
 
 
-def _quiet_tensorflow() -> None:
+def quiet_tensorflow() -> None:
     """Keep its start-up notices off the terminal; errors still come through."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

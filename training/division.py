@@ -42,8 +42,8 @@ def divide(spec: DataSpec, phrase: str, beside: Path) -> Division:
         and clip.speaker not in spec.keep_speakers
         and (clip.commercial_use or not spec.products_only)
     ]
-    aside = [clip for clip in learnable if _is_aside(clip, spec)]
-    train = [clip for clip in learnable if not _is_aside(clip, spec)]
+    aside = [clip for clip in learnable if is_aside(clip, spec)]
+    train = [clip for clip in learnable if not is_aside(clip, spec)]
     if not any(clip.label == "positive" for clip in train):
         raise WakewordError(
             f"nobody says {phrase!r} in the training data; record it (wakeword data record), "
@@ -82,7 +82,7 @@ def gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
             )  # fmt: skip
 
 
-def _is_aside(clip: Clip, spec: DataSpec) -> bool:
+def is_aside(clip: Clip, spec: DataSpec) -> bool:
     """Whether a clip that may be learned from is for validation instead."""
     if clip.split == "validation" or (
         clip.speaker in spec.validation_speakers and clip.origin != "corpus"

@@ -20,6 +20,7 @@ import numpy as np
 import wakeword
 from training.evaluate import TRACE, Heard, listen
 from training.stream_folder import StoredStream
+from training.streams import Stream
 from wakeword.bundle import Bundle
 from wakeword.spec import to_table, write_atomic
 
@@ -42,7 +43,7 @@ def hear(
     known = {i: _load(stream, digest) for i, stream in enumerate(streams)} if keep else {}
     heard = {i: one for i, one in known.items() if one is not None}
     missing = [i for i in range(len(streams)) if i not in heard]
-    done = _run(bundle, streams, missing, gate, workers)
+    done = in_processes(bundle, streams, missing, gate, workers)
     for i, one in track(
         done, "listening", len(missing), console=Console(stderr=True), disable=len(missing) < 4
     ):
@@ -63,9 +64,14 @@ def bundle_sha256(bundle: Bundle, gate: bool = True) -> str:
     return digest.hexdigest()
 
 
-def _run(
-    bundle: Bundle, streams: Sequence[StoredStream], missing: list[int], gate: bool, workers: int
+def in_processes(
+    bundle: Bundle,
+    streams: Sequence[StoredStream | Stream],
+    missing: Sequence[int],
+    gate: bool = True,
+    workers: int = 1,
 ) -> Iterator[tuple[int, Heard]]:
+    """The streams of these numbers, each with what was heard, as they are done."""
     if workers <= 1 or len(missing) <= 1:
         for i in missing:
             yield i, listen(bundle, streams[i], gate)

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_tools.accents import ways_to_say
 from data_tools.dataset import Dataset
 from data_tools.engines import ENGINES
-from data_tools.pronounce import words_of
+from data_tools.pronounce import is_english, words_of
 from data_tools.synth import Order, Synthesiser, SynthSpec, fill
 from data_tools.tables import shared_folder
 from wakeword.errors import WakewordError
@@ -36,19 +37,23 @@ def begin(
     minutes: float = 30.0,
     language: str = "en",
     workers: int = 1,
+    texts: Sequence[str] = (),
 ) -> Path:
     """Make clips and write ``FOLDER/recipe.toml`` for a phrase; the recipe's path.
 
     What is there already is kept, so a run that was stopped goes on. WakewordError where the phrase
-    can't be pronounced, or nothing can say it.
+    can't be pronounced, or nothing can say it. Words for near misses in another language than
+    English are taken from ``texts``.
     """
     recipe = folder / "recipe.toml"
     if recipe.exists():
         return recipe
     if minutes < LEAST_MINUTES:
         raise WakewordError(f"--minutes {minutes:g}: expected {LEAST_MINUTES:g} or more")
+    ways_to_say(phrase, 1, language)  # what nobody can pronounce ends here, not in half an hour
+    near = near_texts(phrase, language, texts)
     spoken = folder / "spoken"
-    speakers = synthesise(phrase, spoken, round(27 * minutes), language, workers)
+    speakers = synthesise(phrase, near, spoken, round(27 * minutes), language, workers)
     own = [Dataset.open(path) for path in datasets]
     people = {c.speaker for d in own for c in d.clips() if c.phrase == phrase and c.speaker}
     if not speakers and not people:
@@ -63,7 +68,7 @@ def begin(
 
 
 def synthesise(
-    phrase: str, folder: Path, count: int, language: str, workers: int
+    phrase: str, near: Sequence[str], folder: Path, count: int, language: str, workers: int
 ) -> dict[str, int]:
     """``count`` clips of the phrase and half as many again of near misses; clips by speaker."""
     from rich.progress import Progress
@@ -73,9 +78,8 @@ def synthesise(
         return {}
     synthesiser = Synthesiser(engines, language, SynthSpec(), SEED)
     orders = Counter({Order(phrase, "positive", phrase): count})
-    texts = near_texts(phrase) if language == "en" else []
-    for number in range(count * 3 // 2 if texts else 0):
-        orders[Order(texts[number % len(texts)], "negative", None)] += 1
+    for number in range(count * 3 // 2 if near else 0):
+        orders[Order(near[number % len(near)], "negative", None)] += 1
     dataset = Dataset.open_or_create(folder, [phrase])
     with Progress() as progress:
         task = progress.add_task("speaking", total=orders.total())
@@ -85,11 +89,19 @@ def synthesise(
     return Counter(c.speaker for c in dataset.clips() if c.label == "positive" and c.speaker)
 
 
-def near_texts(phrase: str) -> list[str]:
-    """What sounds like the phrase; its opposites stand first and are said most."""
+def near_texts(phrase: str, language: str = "en", texts: Sequence[str] = ()) -> list[str]:
+    """What sounds like the phrase; its opposites stand first and are said most.
+
+    Of another language than English there are parts and orders only, the words in ``texts`` that
+    sound like the phrase's in their place, and the texts themselves.
+    """
     from data_tools.confusables import confusables
 
-    near = confusables(phrase, NEAR_TEXTS)
+    near = confusables(phrase, NEAR_TEXTS, language=language, texts=texts)
+    if not is_english(language):
+        said = words_of(phrase)
+        others = [text.strip() for text in texts if words_of(text) and words_of(text) != said]
+        return [*(one.text for one in near), *others[:NEAR_TEXTS]]
     opposites = [one.text for one in near if one.kind == "opposite"]
     return [*(opposites * 10)[:20], *(one.text for one in near)]
 
@@ -151,8 +163,12 @@ negatives = [1, 4]
 
 [network]
 size = "standard"
-backbone = {json.dumps("english" if language.startswith("en") else "")}
+backbone = "english"
 dropout = 0.2
+
+[second_ear]
+# The phone head knows English phones; other languages are heard by the wake head alone.
+use = {json.dumps(is_english(language))}
 
 [batch]
 frames = {frames}

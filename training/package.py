@@ -118,6 +118,14 @@ def with_provenance(bundle: Bundle, provenance: dict[str, object]) -> Bundle:
     return Bundle.create(bundle.name, replace(manifest, wakeword=extension), bundle.model)
 
 
+def with_data(bundle: Bundle, data: tuple[DataSource, ...]) -> Bundle:
+    """The bundle with other sources of training data."""
+    manifest = bundle.manifest
+    assert manifest.wakeword is not None
+    extension = replace(manifest.wakeword, data=data)
+    return Bundle.create(bundle.name, replace(manifest, wakeword=extension), bundle.model)
+
+
 def data_sources(clips: Iterable[Clip]) -> tuple[DataSource, ...]:
     """Clips and hours by corpus or speech engine and licence."""
     totals: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0.0])

@@ -36,10 +36,12 @@ from training.runs import Run
 from training.second_ear import phrase_spec
 from training.streams import Stream
 from training.validate import Validator
+from training.wake_head import WakeHead
 from wakeword.audio import Float32
 from wakeword.bundle import Bundle, OperatingPoint, WakeAlone
 from wakeword.errors import WakewordError
 from wakeword.frontend import dequantize
+from wakeword.phrase import PhraseSpec
 from wakeword.spec import write_atomic
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def run(recipe_path: Path, folder: Path, workers: int = 1, ray: str | None = Non
     bundle = export(job, model, learned, aside, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
+    WakeHead.of(model, bundle, (folder / "recipe.toml").read_text(), backbone(job)).save(folder)
     return evaluate(job, bundle, recipe_path, workers)
 
 
@@ -188,19 +191,37 @@ def export(
     clips: tuple[Clip, ...],
     provenance: dict[str, object],
 ) -> Bundle:
-    """The int8 bundle, its distance from the float network noted in it."""
-    recipe = job.recipe
-    network = from_keras(model, temperature=recipe.decision.temperature)
-    frames = calibration_frames(learned)
-    ear, under = None, backbone(job)
-    if under:
-        network = replace(network, heads=(*network.heads, under.head()))
-        ear = phrase_spec(recipe.second_ear, recipe.about.phrase, under)
+    """The bundle as it is before its thresholds are chosen; both ears fused as learned on aside."""
+    recipe, under = job.recipe, backbone(job)
+    ear = None
+    if under and recipe.second_ear.use:
+        ear = phrase_spec(recipe.second_ear, recipe.about.phrase, under, recipe.about.languages[0])
         seen = moments(
             model, under.model(), ear, aside, _validator(job, aside, learned),
             recipe.decision.temperature,
         )  # fmt: skip
         ear = replace(ear, fusion=learn(ear.fusion, seen, recipe.second_ear.strength))
+    return packed(job, model, calibration_frames(learned), clips, provenance, ear)
+
+
+def packed(
+    job: Run,
+    model: keras.Model,
+    frames: Float32,
+    clips: tuple[Clip, ...],
+    provenance: dict[str, object],
+    ear: PhraseSpec | None,
+) -> Bundle:
+    """The int8 bundle of a model, its distance from the float network noted in it.
+
+    ``frames`` is (n, 40) float32, consecutive, to choose the ranges of int8 by.
+    """
+    recipe = job.recipe
+    network = from_keras(model, temperature=recipe.decision.temperature)
+    under = backbone(job)
+    if under and ear:
+        network = replace(network, heads=(*network.heads, under.head()))
+    if under:
         provenance = {**provenance, "backbone_sha256": under.sha256()}
     bundle = package.package(
         recipe.about, network, frames, recipe.decision, recipe.gate, clips, provenance, ear

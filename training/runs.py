@@ -3,12 +3,13 @@
 ::
 
     FOLDER/recipe.toml      the recipe as it was given
-    FOLDER/run.json         git revision, versions, hash of the clips
+    FOLDER/run.json         git revision, versions, hash of the clips, where the recipe was
     FOLDER/features/NAME/   feature stores (training.features)
     FOLDER/metrics.jsonl    a line a validation
     FOLDER/checkpoint.npz   where the training goes on after a stop
     FOLDER/network.npz      the chosen weights
     FOLDER/NAME.json, NAME.tflite   the bundle
+    FOLDER/NAME.head.npz    its float weights, to tune it from (training.wake_head)
     FOLDER/streams/         the test as audio with known truth (training.stream_folder)
     FOLDER/evaluation.json  what the bundle does on it (training.scorecard)
 """
@@ -27,7 +28,7 @@ from pathlib import Path
 from data_tools.clip import Clip, to_line
 from training.config import Recipe, read_recipe
 from wakeword.errors import WakewordError
-from wakeword.spec import write_atomic
+from wakeword.spec import read_json, write_atomic
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ class Run:
         write_atomic(kept, text)
         return cls(folder, recipe, recipe_path.parent)
 
+    @classmethod
+    def recipe_folder(cls, folder: Path) -> Path:
+        """Where the recipe of a run lay; the run folder itself if that is not known any more."""
+        about = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
+        return Path(about.get("recipe_folder", folder))
+
     @property
     def manifest(self) -> Path:
         """Path of the bundle's JSON."""
@@ -68,7 +75,12 @@ class Run:
             "git_revision": git_revision(),
             "versions": {name: _version(name) for name in ("wakeword", "keras", "tensorflow")},
         }
-        about = {**provenance, "python": sys.version.split()[0], "argv": sys.argv[1:]}
+        about = {
+            **provenance,
+            "python": sys.version.split()[0],
+            "argv": sys.argv[1:],
+            "recipe_folder": str(self.beside.resolve()),
+        }
         write_atomic(self.folder / "run.json", json.dumps(about, indent=1).encode())
         return provenance
 

@@ -20,6 +20,9 @@ STEP_S = 0.03
 class SecondEarSpec:
     """A recipe's table ``second_ear``: what the phone head is asked. Needs ``network.backbone``."""
 
+    # Its phones are English: other languages are heard through them, poorly, so a recipe that
+    # `train run --phrase` writes for one says false. The convolutions serve every language.
+    use: bool = True
     pronunciations: tuple[str, ...] = ()  # as in "R AA B ER T"; from the dictionary if none is here
     most_pronunciations: int = 12
     competitors: int = 24  # at most; the opposites of the phrase are always among them
@@ -31,16 +34,18 @@ class SecondEarSpec:
     fusion: Fusion = field(default_factory=lambda: Fusion(0.0, 0.5, 0.5, 0.1))
 
 
-def phrase_spec(spec: SecondEarSpec, phrase: str, backbone: Backbone) -> PhraseSpec:
+def phrase_spec(
+    spec: SecondEarSpec, phrase: str, backbone: Backbone, language: str = "en"
+) -> PhraseSpec:
     """What the device's second ear is told. WakewordError if the phrase can't be pronounced."""
     own = tuple(tuple(text.split()) for text in spec.pronunciations)
-    own = own or ways_to_say(phrase, spec.most_pronunciations)
+    own = own or ways_to_say(phrase, spec.most_pronunciations, language)
     longest = max(max(map(len, own)) + 1, round(spec.window_s / STEP_S))
     try:
         return PhraseSpec(
             symbols=backbone.about.symbols,
             pronunciations=own,
-            competitors=competitors(spec, phrase, own),
+            competitors=competitors(spec, phrase, own, language),
             window_steps=longest,
             hold_steps=round(spec.hold_s / STEP_S),
             floor=spec.floor,
@@ -51,17 +56,19 @@ def phrase_spec(spec: SecondEarSpec, phrase: str, backbone: Backbone) -> PhraseS
         raise WakewordError(f"second_ear of {phrase!r}: {error}") from None
 
 
-def competitors(spec: SecondEarSpec, phrase: str, own: tuple[Phones, ...]) -> tuple[Phones, ...]:
+def competitors(
+    spec: SecondEarSpec, phrase: str, own: tuple[Phones, ...], language: str = "en"
+) -> tuple[Phones, ...]:
     """Pronunciations of whole phrases that sound alike: opposites, then the nearest first."""
     found: dict[Phones, None] = {}
     if not spec.competitors:
         return ()
-    nearest = confusables(phrase, 4 * spec.competitors)
+    nearest = confusables(phrase, 4 * spec.competitors, language=language)
     for near in sorted(nearest, key=lambda near: near.kind != "opposite"):
         if near.kind not in ("words", "opposite"):
             continue  # a part of the phrase fits wherever the phrase does
         for way in itertools.islice(
-            itertools.product(*(pronounce(word) for word in words_of(near.text))), 4
+            itertools.product(*(pronounce(word, language) for word in words_of(near.text))), 4
         ):
             said = tuple(itertools.chain(*way))
             away = min(distance(said, one) for one in own)

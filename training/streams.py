@@ -48,9 +48,14 @@ class Stream:
     talk: tuple[Truth, ...] = ()  # speech in which nobody says the phrase
 
     @property
+    def n_samples(self) -> int:
+        """Length."""
+        return len(self.audio)
+
+    @property
     def hours(self) -> float:
         """Length."""
-        return len(self.audio) / SAMPLE_RATE / 3600
+        return self.n_samples / SAMPLE_RATE / 3600
 
 
 @dataclass(frozen=True)

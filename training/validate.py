@@ -67,10 +67,15 @@ class Validator:
             metrics[f"recall@{target:g}"] = recall
             rank += (recall - self.spec.near_miss_weight * fired) / len(self.spec.fa_per_hour)
         metrics["near_miss"] = fired
+        mined = self.mine(model)
+        metrics["mined"] = len(mined)
+        return Verdict(rank, metrics, mined)
+
+    def mine(self, model: keras.Model) -> Numbers:
+        """Frames of what it learns from at which the model fires falsely, the worst first."""
         mined, _ = self.false_peaks(self.scores(model, self.learned), self.learned)
         mined = mined[mined[:, 0] >= self.spec.mined_score][: self.spec.mined_peaks]
-        metrics["mined"] = len(mined)
-        return Verdict(rank, metrics, mined[:, 1].astype(np.int64) * self.stride)
+        return mined[:, 1].astype(np.int64) * self.stride
 
     def scores(self, model: keras.Model, material: Material, temperature: float = 1.0) -> Float32:
         """(n_frames // stride,) smoothed scores; every scene from a zero state."""

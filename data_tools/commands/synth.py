@@ -59,7 +59,7 @@ def command(
     spec = SynthSpec(warp=VoiceWarp() if warp else None)
     synthesiser = Synthesiser(engines, language, spec, seed)
     orders = Counter({Order(phrase, "positive", phrase): count} if count else {})
-    misses = _near_misses(phrase, texts, near_misses)
+    misses = _near_misses(phrase, texts, near_misses, language)
     for number in range(near_misses):
         orders[Order(misses[number % len(misses)], "negative", None)] += 1
     opened = Dataset.open_or_create(dataset, [phrase])
@@ -104,7 +104,7 @@ def _engines(
     return chosen
 
 
-def _near_misses(phrase: str, texts: Path | None, count: int) -> list[str]:
+def _near_misses(phrase: str, texts: Path | None, count: int, language: str) -> list[str]:
     from wakeword.errors import WakewordError
 
     if not count:
@@ -115,7 +115,8 @@ def _near_misses(phrase: str, texts: Path | None, count: int) -> list[str]:
     else:
         from data_tools.confusables import confusables
 
-        found = [near.text for near in confusables(phrase, max(10, count // 4))]
+        near = confusables(phrase, max(10, count // 4), language=language)
+        found = [one.text for one in near]
     if not found:
         raise WakewordError(f"{texts or phrase}: no near misses there")
     return found

@@ -49,11 +49,12 @@ def command(
     from wakeword.bundle import Bundle
 
     card = compare(Bundle.load(old), Bundle.load(new), streams, point, rate, margin, workers)
-    click.echo(json.dumps(card, indent=1, ensure_ascii=False) if as_json else _table(card))
+    click.echo(json.dumps(card, indent=1, ensure_ascii=False) if as_json else table(card))
     context.exit(STATUS[card["verdict"]])
 
 
-def _table(card: Card) -> str:
+def table(card: Card) -> str:
+    """What a comparison found, a line a set of streams."""
     old, new = card["old"], card["new"]
     at = f"{old['threshold']:.3f} -> {new['threshold']:.3f}"
     lines = [f"{old['point']}, threshold {at} ({card['how']})"]
