@@ -13,6 +13,7 @@ from data_tools.licences import allows_products
 from data_tools.phones import PHONES, plain
 from data_tools.pool import CUT
 from data_tools.pronounce import Phones, pronounce, words_of
+from data_tools.read_corpora import find_corpus, read_corpus
 from data_tools.tables import Tables
 from wakeword.errors import WakewordError
 
@@ -26,13 +27,20 @@ class TranscriptSpec:
 
     shared: bool = False  # the shared data folder (WAKEWORD_DATA)
     datasets: tuple[str, ...] = ()  # dataset folders whose clips have transcripts
+    # Fetched ones by name, as in "librispeech-train-clean-100" (wakeword data fetch), or folders
+    # of LibriSpeech or Common Voice; their dev speakers validate, their test speakers are left out.
+    corpora: tuple[str, ...] = ()
+    corpus_hours: float = 100.0  # at most, of each split of a corpus: 115 MB an hour on the disk
+    language: str = "en"  # of the transcripts
     products_only: bool = False  # only what a product's model may learn from
     without_phrases: tuple[str, ...] = ()  # synthetic clips of these phrases are left out
     validation_share: float = 0.06  # of the speakers
 
     def __post_init__(self) -> None:
-        if not self.shared and not self.datasets:
-            raise ValueError("nothing to learn from: set shared = true, or give datasets")
+        if not self.shared and not self.datasets and not self.corpora:
+            raise ValueError(
+                "nothing to learn from: set shared = true, or give datasets or corpora"
+            )
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,11 @@ def _spoken(spec: TranscriptSpec, beside: Path) -> Iterator[tuple[Clip, Phones]]
         for clip in dataset.clips():
             if clip.split != "test" and (clip.phrase or "").lower() not in left_out:
                 clip = _negative(clip, str(dataset.path(clip).resolve()))
-                yield clip, phones_of(clip.transcript or "")
+                yield clip, phones_of(clip.transcript or "", spec.language)
+    for name in spec.corpora:
+        for clip in read_corpus(find_corpus(name, beside), LONGEST_S, spec.corpus_hours):
+            if clip.split != "test":
+                yield clip, phones_of(clip.transcript or "", spec.language)
 
 
 def _negative(clip: Clip, path: str | None = None) -> Clip:
@@ -107,10 +119,10 @@ def _negative(clip: Clip, path: str | None = None) -> Clip:
     return replace(clip, label=label, path=path or clip.path)
 
 
-def phones_of(text: str) -> Phones:
+def phones_of(text: str, language: str = "en") -> Phones:
     """The usual pronunciation of a text; () if a word of it can't be pronounced."""
     try:
-        return tuple(phone for word in words_of(text) for phone in pronounce(word)[0])
+        return tuple(phone for word in words_of(text) for phone in pronounce(word, language)[0])
     except WakewordError:
         return ()
 
