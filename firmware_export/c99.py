@@ -106,11 +106,13 @@ def frontend_files() -> dict[str, str]:
     }
     arrays = {
         "ww_window": tables.window(),
+        "ww_fft_order": tables.fft_order(),
         "ww_twiddles": tables.twiddles(),
         "ww_real_twiddles": tables.real_twiddles(),
         "ww_filter_widths": bank.widths,
         "ww_filter_weights": bank.weights,
         "ww_filter_unweights": bank.unweights,
+        "ww_root_table": tables.root_table(),
         "ww_gain_table": tables.gain_table(),
         "ww_log_table": tables.log_table(),
     }

@@ -125,21 +125,28 @@ class _Writer:
     def product(self, number: int, step: Product) -> str:
         scaling = step.scaling
         scales = ",\n".join(f"    {_scale(scale)}" for scale in scaling.scales)
+        weights = step.weights if step.depth else step.pairs()
+        kind = "weights" if step.depth else "pairs"
+        bias = np.zeros(-(-len(step.bias) // 4) * 4, np.int32)
+        bias[: len(step.bias)] = step.bias
         self.blocks += [
-            c_text.array(f"weights_{number}", step.weights, static=True),
-            c_text.array(f"bias_{number}", step.bias, static=True),
+            c_text.array(f"{kind}_{number}", weights, static=True),
+            c_text.array(f"bias_{number}", bias, static=True),
             f"static const ww_scale scales_{number}[{len(scaling.scales)}] = {{\n{scales}}};\n",
             f"static const ww_product product_{number} = {{\n"
-            f"    .weights = weights_{number}, .bias = bias_{number}, .scales = scales_{number},\n"
+            f"    .{kind} = {kind}_{number}, .bias = bias_{number}, .scales = scales_{number},\n"
             f"    .scale_step = {int(len(scaling.scales) > 1)}, .once = {int(scaling.once)}, "
             f".outputs = {len(step.bias)}, "
-            f".rows = {step.rows}, .row_size = {step.row_size}, .row_step = {step.row_step},\n"
+            f".rows = {step.rows}, .row_size = {step.row_size}, .row_step = {step.row_step}, "
+            f".taps = {step.taps}, .widened = {int(step.widened)},\n"
             f"    .depth = {step.depth}, .down = {step.down}, .down_step = {step.down_step}, "
             f".across = {step.across}, .across_step = {step.across_step},\n"
             f"    .zero = {scaling.zero}, .low = {scaling.low}, .high = {scaling.high}}};\n",
         ]
-        function = "ww_depthwise" if step.depth else "ww_dense"
-        return f"{function}({self.at(step.to)}, {self.at(step.source)}, &product_{number});"
+        places = f"{self.at(step.to)}, {self.at(step.source)}"
+        if step.wide is None:
+            return f"ww_depthwise({places}, &product_{number});"
+        return f"ww_dense({places}, (uint32_t *)(void *)({self.at(step.wide)}), &product_{number});"
 
     def pool(self, number: int, step: Pool) -> str:
         numbers = [

@@ -72,6 +72,17 @@ def real_twiddles() -> Int16:
     return _cexp(-np.pi * ((np.arange(n // 2) + 1) / n + 0.5))
 
 
+def fft_order() -> npt.NDArray[np.uint8]:
+    """(256,): where pair k of the window goes, its base-4 digits reversed (decimation in time)."""
+    k = np.arange(FFT_SIZE // 2)
+    return ((k & 3) << 6 | (k & 12) << 2 | (k & 48) >> 2 | k >> 6).astype(np.uint8)
+
+
+def root_table() -> npt.NDArray[np.uint8]:
+    """(192,): the whole part of the root of 256 n, for n from 64 to 255."""
+    return np.floor(np.sqrt(256.0 * np.arange(64, 256))).astype(np.uint8)
+
+
 def filterbank() -> Filterbank:
     """40 overlapping triangles between the lower and the upper limit, and the first one's rise."""
     n = int(setting("channels")) + 1

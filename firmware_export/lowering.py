@@ -9,6 +9,7 @@ folded into the bias of a product.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ class _Lowering:
         self.constants: dict[str, Array] = {}
         self.late_reads: set[str] = set()
         self.assigned_at: dict[str, int] = {}
+        self.wide: dict[int, Ref] = {}  # tensors that were widened as one window
         self.macs: list[tuple[str, int]] = []
         self.readers: dict[int, list[Op]] = {}
         for op in graph.ops:
@@ -221,6 +223,8 @@ class _Lowering:
         activation = int(op.options["fusedActivationFunction"])
         kind = AddScales if op.name == "ADD" else MulScales
         scales = kind(a, b, out, activation)
+        if isinstance(scales, AddScales) and max(scales.a[1], scales.b[1], scales.out[1]) > 0:
+            raise ExportError(f"{op.name}: scales so far apart that its sum always saturates")
         refs = [self._broadcast(t, out) for t in (a, b)]
         self.steps.append(
             Elementwise(op.name, self._result(out.index), refs[0], refs[1], out.size, scales)
@@ -286,17 +290,29 @@ class _Lowering:
         bias = np.zeros(outputs, np.int64)
         if len(op.inputs) > 2 and op.inputs[2] >= 0:
             bias += constant(op, 2, self.graph).astype(np.int64)
+        if not depth and weights.min() == -128:
+            raise ExportError(f"{op.name}: a weight of -128; TFLite's int8 weights end at -127")
+        if not depth and (row_step == row_size or rows == 1):
+            rows, row_size, row_step = 1, rows * row_size, 0  # rows without gaps are one
         bias -= given.zero_point * zero_sum
-        if np.abs(bias).max() >= 2**31:
-            raise ExportError(f"{op.name}: a bias beyond int32")
+        if np.abs(bias).max() >= 2**29:  # sums stay under 2^30
+            raise ExportError(f"{op.name}: a bias beyond 2^29")
         self.macs.append((op.name, down * across * flat.size))
-        self.steps.append(
-            Product(
-                op.name, self._result(out.index), source, flat, bias.astype(np.int32), rows,
-                row_size, row_step, down, down_step, across, across_step, depth,
-                scaling(op, given, filter_, out),
-            )
+        product = Product(
+            op.name, self._result(out.index), source, flat, bias.astype(np.int32), rows,
+            row_size, row_step, down, down_step, across, across_step, depth,
+            scaling(op, given, filter_, out),
         )  # fmt: skip
+        self.steps.append(product if depth else self._widened(product, given.index))
+
+    def _widened(self, product: Product, tensor: int) -> Product:
+        """A dense product with room for its window in int16; several may share one."""
+        if product.rows == 1 and product.down == product.across == 1:
+            if tensor in self.wide:
+                return replace(product, wide=self.wide[tensor], widened=True)
+            self.wide[tensor] = self._scratch(f"{self.number}_wide", 2 * product.taps)
+            return replace(product, wide=self.wide[tensor])
+        return replace(product, wide=self._scratch(f"{self.number}_wide", 2 * product.taps))
 
     def _windows(
         self, op: Op, source: Ref, given: Tensor, kernel: tuple[int, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from firmware_export.fixed_point import AddScales, MulScales
@@ -98,6 +99,26 @@ class Product:
     across_step: int
     depth: int
     scaling: Scaling
+    wide: Ref | None = None  # dense: room for a window in int16
+    widened: bool = False  # an earlier product left it there
+
+    @property
+    def taps(self) -> int:
+        """Values of a window of a dense product, up to a multiple of 8."""
+        return -(-self.rows * self.row_size // 8) * 8
+
+    def pairs(self) -> Array:
+        """(outputs / 4, taps / 2, 2) uint32: a dense product's weights, two outputs a half-word.
+
+        A half holds 256 * a + b: what ``ww_kernels.c`` multiplies by. Little end first.
+        """
+        blocks = -(-len(self.weights) // 4)
+        padded = np.zeros((4 * blocks, self.taps), np.int32)
+        padded[: len(self.weights), : self.weights.shape[1]] = self.weights
+        by_pair = padded.reshape(blocks, 2, 2, self.taps // 2, 2)  # block, pair, output, taps
+        halves = 256 * by_pair[:, :, 0] + by_pair[:, :, 1]
+        words = (halves[..., 0] & 0xFFFF) | (halves[..., 1] & 0xFFFF) << 16
+        return words.transpose(0, 2, 1).astype(np.uint32)
 
 
 @dataclass(frozen=True)

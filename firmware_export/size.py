@@ -90,8 +90,9 @@ def network_bytes(model: Model) -> int:
 def front_end_bytes() -> int:
     """Flash of the front end's tables."""
     bank = tables.filterbank()
-    arrays = (tables.window(), tables.twiddles(), tables.real_twiddles(), bank.widths,
-              bank.weights, bank.unweights, tables.gain_table(), tables.log_table())  # fmt: skip
+    arrays = (tables.window(), tables.fft_order(), tables.twiddles(), tables.real_twiddles(),
+              bank.widths, bank.weights, bank.unweights, tables.root_table(), tables.gain_table(),
+              tables.log_table())  # fmt: skip
     return sum(a.nbytes for a in arrays)
 
 

@@ -24,6 +24,119 @@ typedef struct {
     int16_t re, im;
 } complex16;
 
+/* Radix-4 butterflies of p[0], p[step], p[2 * step] and p[3 * step], all but the first turned. */
+#if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
+/* Cortex-M4, M7, M33: both parts in one word, real part low. The same numbers. */
+#include <arm_acle.h>
+
+static int16x2_t word_of(complex16 pair)
+{
+    int16x2_t word;
+    memcpy(&word, &pair, sizeof word);
+    return word;
+}
+
+static complex16 pair_of(int16x2_t word)
+{
+    complex16 pair;
+    memcpy(&pair, &word, sizeof pair);
+    return pair;
+}
+
+static int16x2_t word_at(const int16_t *table, int k)
+{
+    int16x2_t word;
+    memcpy(&word, table + 2 * k, sizeof word);
+    return word;
+}
+
+/* The upper halves of two sums. */
+static int16x2_t upper(int32_t re, int32_t im)
+{
+    int16x2_t word;
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(word) : "r"(im), "r"(re));
+    return word;
+}
+
+#define HALF (1 << 14)
+
+/* Divided by 2 or 4: products are doubled to have their rounded Q15 in the upper half. */
+static int16x2_t divided(int16x2_t value, int divisor)
+{
+    const int32_t factor = 32767 / divisor * 2;
+    return upper(__smlabb(value, factor, 2 * HALF), __smlatb(value, factor, 2 * HALF));
+}
+
+static int16x2_t turned(int16x2_t value, int16x2_t turn)
+{
+    int16x2_t word;
+    const int32_t re = __smlsd(value, turn, HALF);
+    const uint32_t im = (uint32_t)__smladx(value, turn, HALF) << 1;
+    __asm__("pkhtb %0, %1, %2, asr #15" : "=r"(word) : "r"(im), "r"(re));
+    return word;
+}
+
+static void combine(complex16 *p, int step, int16x2_t a, int16x2_t b, int16x2_t c, int16x2_t d)
+{
+    const int16x2_t even = __sadd16(a, c), odd = __sadd16(b, d);
+    const int16x2_t difference = __ssub16(a, c), turn = __ssub16(b, d);
+    p[0] = pair_of(__sadd16(even, odd));
+    p[step] = pair_of(__ssax(difference, turn));
+    p[2 * step] = pair_of(__ssub16(even, odd));
+    p[3 * step] = pair_of(__sasx(difference, turn));
+}
+
+static void butterflies(complex16 *p, const complex16 *end, int step, int k, int stride)
+{
+    const int16x2_t turn = word_at(ww_twiddles, k * stride);
+    const int16x2_t next_turn = word_at(ww_twiddles, 2 * k * stride);
+    const int16x2_t last_turn = word_at(ww_twiddles, 3 * k * stride);
+    for (; p < end; p += 4 * step) {
+        combine(p, step, divided(word_of(p[0]), 4), turned(divided(word_of(p[step]), 4), turn),
+                turned(divided(word_of(p[2 * step]), 4), next_turn),
+                turned(divided(word_of(p[3 * step]), 4), last_turn));
+    }
+}
+
+static void plain_butterflies(complex16 *p, const complex16 *end, int step)
+{
+    for (; p < end; p += 4 * step) {
+        combine(p, step, divided(word_of(p[0]), 4), divided(word_of(p[step]), 4),
+                divided(word_of(p[2 * step]), 4), divided(word_of(p[3 * step]), 4));
+    }
+}
+
+static void split_pair(complex16 *low, complex16 *high, const int16_t *turn)
+{
+    const int16x2_t value = word_of(*high), negative = __ssub16(0, value);
+    int16x2_t mirrored, last;
+    __asm__("pkhbt %0, %1, %2" : "=r"(mirrored) : "r"(value), "r"(negative));
+    const int16x2_t a = divided(word_of(*low), 2), b = divided(mirrored, 2);
+    const int16x2_t sum = __sadd16(a, b);
+    const int16x2_t difference = turned(__ssub16(a, b), word_at(turn, 0));
+    *low = pair_of(__shadd16(sum, difference));
+    __asm__("pkhbt %0, %1, %2" : "=r"(last)
+            : "r"(__shsub16(sum, difference)), "r"(__shsub16(difference, sum)));
+    *high = pair_of(last);
+}
+
+static uint32_t energy_of(complex16 bin)
+{
+    return (uint32_t)__smuad(word_of(bin), word_of(bin));
+}
+
+static uint32_t window_pair(complex16 *to, const int16_t *audio, const int16_t *window)
+{
+    const int16x2_t samples = word_at(audio, 0), factors = word_at(window, 0);
+    const uint32_t im = (uint32_t)__smlatt(samples, factors, 0) << (16 - WW_WINDOW_BITS);
+    uint32_t word, size;
+    __asm__("pkhtb %0, %1, %2, asr %3" : "=r"(word)
+            : "r"(im), "r"(__smlabb(samples, factors, 0)), "I"(WW_WINDOW_BITS));
+    *to = pair_of((int16x2_t)word);
+    __asm__("ssub16 %0, %1, %2\n\tsel %0, %0, %2" : "=&r"(size) : "r"(0), "r"(word)); /* |parts| */
+    return size;
+}
+#else
 static int16_t round_q15(int32_t x)
 {
     return (int16_t)((x + (1 << 14)) >> 15);
@@ -62,91 +175,75 @@ static complex16 divide(complex16 a, int divisor)
     return quotient;
 }
 
-/* Sample k of a radix-4 decimation in time starts at the place whose base-4 digits are reversed. */
-static int reversed_digits(int k)
+/* `b`, `c` and `d` are turned, and already divided by 4 as `a` is. */
+static void combine(complex16 *p, int step, complex16 a, complex16 b, complex16 c, complex16 d)
 {
-    return (k & 3) << 6 | (k & 12) << 2 | (k & 48) >> 2 | k >> 6;
-}
-
-/* One radix-4 butterfly of p[0], p[step], p[2 step] and p[3 step], all but the first turned. */
-#if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
-/* Cortex-M4, M7, M33: both parts in one word, real part low. The same numbers. */
-#include <arm_acle.h>
-
-static int16x2_t word_of(complex16 pair)
-{
-    int16x2_t word;
-    memcpy(&word, &pair, sizeof word);
-    return word;
-}
-
-static complex16 pair_of(int16x2_t word)
-{
-    complex16 pair;
-    memcpy(&pair, &word, sizeof pair);
-    return pair;
-}
-
-/* Two sums that began with HALF, as rounded Q15. */
-#define HALF (1 << 14)
-static int16x2_t joined(int32_t re, int32_t im)
-{
-    return (int16x2_t)(((uint32_t)(re >> 15) & 0xFFFF) | (uint32_t)(im >> 15) << 16);
-}
-
-static int16x2_t quarter_of(complex16 value)
-{
-    const int16x2_t word = word_of(value);
-    return joined(__smlabb(word, 32767 / 4, HALF), __smlatb(word, 32767 / 4, HALF));
-}
-
-static int16x2_t turned_quarter(complex16 value, complex16 factor)
-{
-    const int16x2_t quarter = quarter_of(value), turn = word_of(factor);
-    return joined(__smlsd(quarter, turn, HALF), __smladx(quarter, turn, HALF));
-}
-
-static void butterfly(complex16 *p, int step, const complex16 factors[3])
-{
-    const int16x2_t a = quarter_of(p[0]);
-    const int16x2_t b = turned_quarter(p[step], factors[0]);
-    const int16x2_t c = turned_quarter(p[2 * step], factors[1]);
-    const int16x2_t d = turned_quarter(p[3 * step], factors[2]);
-    const int16x2_t even = __sadd16(a, c), odd = __sadd16(b, d);
-    const int16x2_t even_difference = __ssub16(a, c), turn = __ssub16(b, d);
-    p[0] = pair_of(__sadd16(even, odd));
-    p[step] = pair_of(__ssax(even_difference, turn));
-    p[2 * step] = pair_of(__ssub16(even, odd));
-    p[3 * step] = pair_of(__sasx(even_difference, turn));
-}
-#else
-static void butterfly(complex16 *p, int step, const complex16 factors[3])
-{
-    const complex16 a = divide(p[0], 4);
-    const complex16 b = multiply(divide(p[step], 4), factors[0]);
-    const complex16 c = multiply(divide(p[2 * step], 4), factors[1]);
-    const complex16 d = multiply(divide(p[3 * step], 4), factors[2]);
     const complex16 even = add(a, c), odd = add(b, d);
-    const complex16 even_difference = subtract(a, c), turn = subtract(b, d);
+    const complex16 difference = subtract(a, c), turn = subtract(b, d);
     const complex16 turned = {turn.im, (int16_t)-turn.re}; /* by -i */
     p[0] = add(even, odd);
-    p[step] = add(even_difference, turned);
+    p[step] = add(difference, turned);
     p[2 * step] = subtract(even, odd);
-    p[3 * step] = subtract(even_difference, turned);
+    p[3 * step] = subtract(difference, turned);
+}
+
+/* Number k of each group of 4 * step parts; those lie `step` apart. */
+static void butterflies(complex16 *p, const complex16 *end, int step, int k, int stride)
+{
+    const complex16 turn = factor(ww_twiddles, k * stride);
+    const complex16 next_turn = factor(ww_twiddles, 2 * k * stride);
+    const complex16 last_turn = factor(ww_twiddles, 3 * k * stride);
+    for (; p < end; p += 4 * step) {
+        combine(p, step, divide(p[0], 4), multiply(divide(p[step], 4), turn),
+                multiply(divide(p[2 * step], 4), next_turn),
+                multiply(divide(p[3 * step], 4), last_turn));
+    }
+}
+
+/* The first of each group: a factor of 32767/32768 changes no number under 2^14. */
+static void plain_butterflies(complex16 *p, const complex16 *end, int step)
+{
+    for (; p < end; p += 4 * step) {
+        combine(p, step, divide(p[0], 4), divide(p[step], 4), divide(p[2 * step], 4),
+                divide(p[3 * step], 4));
+    }
+}
+
+/* Two bins of the real spectrum from those of the complex one. */
+static void split_pair(complex16 *low, complex16 *high, const int16_t *turn)
+{
+    const complex16 mirrored = {high->re, (int16_t)-high->im};
+    const complex16 a = divide(*low, 2), b = divide(mirrored, 2);
+    const complex16 sum = add(a, b);
+    const complex16 turned = multiply(subtract(a, b), factor(turn, 0));
+    low->re = (int16_t)((sum.re + turned.re) >> 1);
+    low->im = (int16_t)((sum.im + turned.im) >> 1);
+    high->re = (int16_t)((sum.re - turned.re) >> 1);
+    high->im = (int16_t)((turned.im - sum.im) >> 1);
+}
+
+/* Two samples through the window; returns bits that are in their sizes. */
+static uint32_t window_pair(complex16 *to, const int16_t *audio, const int16_t *window)
+{
+    const int32_t re = (audio[0] * window[0]) >> WW_WINDOW_BITS;
+    const int32_t im = (audio[1] * window[1]) >> WW_WINDOW_BITS;
+    to->re = (int16_t)re;
+    to->im = (int16_t)im;
+    return (uint32_t)(re < 0 ? -re : re) | (uint32_t)(im < 0 ? -im : im);
+}
+
+static uint32_t energy_of(complex16 bin)
+{
+    return (uint32_t)(bin.re * bin.re) + (uint32_t)(bin.im * bin.im);
 }
 #endif
 
-/* The butterflies of one stage, whose parts lie `step` apart. */
+/* One stage, whose butterflies' parts lie `step` apart. */
 static void stage(complex16 x[FFT_POINTS], int step)
 {
-    const int stride = FFT_POINTS / 4 / step; /* between twiddle factors */
-    for (int k = 0; k < step; k++) {
-        const complex16 factors[3] = {factor(ww_twiddles, k * stride),
-                                      factor(ww_twiddles, 2 * k * stride),
-                                      factor(ww_twiddles, 3 * k * stride)};
-        for (complex16 *p = x + k; p < x + FFT_POINTS; p += 4 * step) {
-            butterfly(p, step, factors);
-        }
+    plain_butterflies(x, x + FFT_POINTS, step);
+    for (int k = 1; k < step; k++) {
+        butterflies(x + k, x + FFT_POINTS, step, k, FFT_POINTS / 4 / step);
     }
 }
 
@@ -223,15 +320,9 @@ static void fft_complex(complex16 x[FFT_POINTS])
  * 256 are left out, the filter bank does not use them. */
 static void split_real(complex16 x[FFT_POINTS])
 {
-    for (int k = 1; k <= FFT_POINTS / 2; k++) {
-        const complex16 mirrored = {x[FFT_POINTS - k].re, (int16_t)-x[FFT_POINTS - k].im};
-        const complex16 a = divide(x[k], 2), b = divide(mirrored, 2);
-        const complex16 sum = add(a, b);
-        const complex16 turned = multiply(subtract(a, b), factor(ww_real_twiddles, k - 1));
-        x[k].re = (int16_t)((sum.re + turned.re) >> 1);
-        x[k].im = (int16_t)((sum.im + turned.im) >> 1);
-        x[FFT_POINTS - k].re = (int16_t)((sum.re - turned.re) >> 1);
-        x[FFT_POINTS - k].im = (int16_t)((turned.im - sum.im) >> 1);
+    const int16_t *turn = ww_real_twiddles;
+    for (int k = 1; k <= FFT_POINTS / 2; k++, turn += 2) {
+        split_pair(&x[k], &x[FFT_POINTS - k], turn);
     }
 }
 
@@ -242,19 +333,23 @@ static void split_real(complex16 x[FFT_POINTS])
 static int window_audio(const int16_t audio[WW_WINDOW_SAMPLES], complex16 x[FFT_POINTS])
 {
     uint32_t bits = 0; /* of all sizes together; only the highest matters */
-    memset(x, 0, FFT_POINTS * sizeof *x);
-    for (int k = 0; k < WW_WINDOW_SAMPLES / 2; k++, audio += 2) {
-        const int32_t re = (audio[0] * ww_window[2 * k]) >> WW_WINDOW_BITS;
-        const int32_t im = (audio[1] * ww_window[2 * k + 1]) >> WW_WINDOW_BITS;
-        bits |= (uint32_t)(re < 0 ? -re : re) | (uint32_t)(im < 0 ? -im : im);
-        complex16 *place = &x[reversed_digits(k)];
-        place->re = (int16_t)re;
-        place->im = (int16_t)im;
+    for (int k = 0; k < WW_WINDOW_SAMPLES / 2; k++) {
+        bits |= window_pair(&x[ww_fft_order[k]], audio + 2 * k, ww_window + 2 * k);
     }
-    const int shift = 15 - bit_length(bits & INT16_MAX); /* the library's |-32768| is not counted */
-    for (int k = 0; k < FFT_POINTS; k++) {
-        x[k].re = (int16_t)(uint16_t)((uint32_t)x[k].re << shift);
-        x[k].im = (int16_t)(uint16_t)((uint32_t)x[k].im << shift);
+    for (int k = WW_WINDOW_SAMPLES / 2; k < FFT_POINTS; k++) {
+        memset(&x[ww_fft_order[k]], 0, sizeof *x);
+    }
+    bits = (bits | bits >> 16) & INT16_MAX; /* the library's |-32768| is not counted */
+    const int shift = 15 - bit_length(bits);
+    const uint32_t kept = (UINT32_MAX << shift & 0xFFFF) | UINT32_MAX << 16 << shift;
+    for (complex16 *p = x; p < x + FFT_POINTS; p += 4) { /* both parts in one word */
+        uint32_t words[4];
+        memcpy(words, p, sizeof words);
+        words[0] = words[0] << shift & kept;
+        words[1] = words[1] << shift & kept;
+        words[2] = words[2] << shift & kept;
+        words[3] = words[3] << shift & kept;
+        memcpy(p, words, sizeof words);
     }
     return shift;
 }
@@ -280,10 +375,9 @@ static uint32_t root(uint64_t x)
     }
     const int spare = (high != 0 ? 32 - bit_length(high) : 64 - bit_length((uint32_t)x)) & ~1;
     const uint64_t n = x << spare;
-    uint32_t result = 0;
-    for (uint32_t bit = 128; bit != 0; bit >>= 1) {
-        result += (result + bit) * (result + bit) <= n >> 48 ? bit : 0;
-    }
+    const uint32_t top = (uint32_t)(n >> 48);
+    uint32_t result = ww_root_table[(top >> 8) - 64]; /* of top's upper byte: one short at most */
+    result += (result + 1) * (result + 1) <= top;
     result = longer_root(result, n >> 32, 8);
     result = longer_root(result, n, 16) >> spare / 2;
     return result + (x - (uint64_t)result * result > result &&
@@ -296,8 +390,7 @@ static void filterbank(const complex16 *spectrum, int shift, uint32_t signal[WW_
     int i = 0;
     for (int channel = 0; channel <= WW_CHANNELS; channel++) {
         for (const int end = i + ww_filter_widths[channel]; i < end; i++) {
-            const complex16 bin = spectrum[WW_FILTER_FIRST_BIN + i];
-            const uint32_t energy = (uint32_t)(bin.re * bin.re) + (uint32_t)(bin.im * bin.im);
+            const uint32_t energy = energy_of(spectrum[WW_FILTER_FIRST_BIN + i]);
             rising += (uint64_t)energy * (uint16_t)ww_filter_weights[i];
             falling += (uint64_t)energy * (uint16_t)ww_filter_unweights[i];
         }

@@ -18,18 +18,21 @@ typedef struct {
 /* A convolution, a fully connected layer, or a depthwise convolution. A window of the input is
  * `rows` runs of `row_size` values, `row_step` apart; windows lie wholly inside the input. */
 typedef struct {
-    const int8_t *weights; /* dense: [outputs][rows * row_size]; depthwise: [taps][outputs] */
-    const int32_t *bias;   /* with the input's zero point folded in */
+    const uint32_t *pairs; /* dense: [outputs / 4][taps / 2][2]; see ww_kernels.c */
+    const int8_t *weights; /* depthwise: [taps][outputs] */
+    const int32_t *bias;   /* with the input's zero point folded in; dense: a multiple of 4 */
     const ww_scale *scales;
     uint8_t scale_step; /* 1: a scale for each output; 0: one for all */
     uint8_t once;       /* 1: the scaled sum is rounded once */
+    uint8_t widened;    /* 1: `wide` holds the window already */
     uint16_t outputs, rows, row_size, row_step;
+    uint16_t taps;  /* dense: rows * row_size, up to a multiple of 8 */
     uint16_t depth; /* depthwise: the input's channels */
     uint16_t down, down_step, across, across_step; /* windows, and values between two */
     int16_t zero, low, high;
 } ww_product;
 
-/* ADD and MUL of two tensors of one shape. */
+/* ADD and MUL of two tensors of one shape. The scales of ADD are 1 at most. */
 typedef struct {
     ww_scale a, b, out;
     int16_t zero_a, zero_b, zero, low, high;
@@ -49,7 +52,8 @@ void ww_copy(int8_t *to, const int8_t *from, size_t block, size_t count, ptrdiff
 void ww_table(int8_t *to, const int8_t *from, size_t size, const uint8_t table[256]);
 void ww_add(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair);
 void ww_multiply(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair);
-void ww_dense(int8_t *to, const int8_t *from, const ww_product *product);
+/* `wide` has room for the product's taps, two a word. */
+void ww_dense(int8_t *to, const int8_t *from, uint32_t *wide, const ww_product *product);
 void ww_depthwise(int8_t *to, const int8_t *from, const ww_product *product);
 void ww_average_pool(int8_t *to, const int8_t *from, const ww_pool *pool);
 void ww_max_pool(int8_t *to, const int8_t *from, const ww_pool *pool);
