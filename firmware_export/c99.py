@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from firmware_export import c_network, c_text, size
+from firmware_export import c_heads, c_network, c_phrase, c_text, size
 from firmware_export import frontend_tables as tables
 from firmware_export.errors import ExportError
 from firmware_export.golden import Golden
@@ -17,20 +17,15 @@ SOURCES = ("wakeword.h", "wakeword.c", "ww_frontend.h", "ww_frontend.c", "ww_ker
            "ww_kernels.c")  # fmt: skip
 
 
-def files(
-    models: Sequence[Model], golden: Golden, left_out: Sequence[str] = ()
-) -> dict[str, bytes]:
+def files(models: Sequence[Model], golden: Golden, whole: Sequence[Model] = ()) -> dict[str, bytes]:
     """The export's files by path: the library, host tool, golden vectors, examples, README.
 
-    ``left_out`` names outputs that the bundles have and these models no longer do.
+    ``whole`` are the models of which these are the wake heads alone.
     """
     made = {f"src/{name}": text.encode() for name, text in library(models).items()}
     values = _readme_values(models)
-    if left_out:
-        values["HEADS"] = (
-            f"Left out (`--heads wake`): {', '.join(left_out)}. The bundle's numbers are of its "
-            "wake probability; it has none yet that a further head would better.\n"
-        )
+    if whole:
+        values["HEADS"] = "\n".join(c_heads.left_out(m) for m in whole if len(m.outputs) > 1)
     root = c_text.TEMPLATES / "c99"
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         name = path.relative_to(root).as_posix()
@@ -49,6 +44,8 @@ def library(models: Sequence[Model]) -> dict[str, str]:
         raise ExportError(f"two bundles of one name: {', '.join(names)}; rename one")
     files = {name: c_text.fill(f"c99/src/{name}", {}) for name in SOURCES}
     files |= frontend_files()
+    if any(m.second_ear for m in models):
+        files |= {name: c_text.fill(f"c99/src/{name}", {}) for name in c_phrase.SOURCES}
     for model in models:
         name, bundle = model.name, model.bundle
         heading = (
@@ -72,7 +69,10 @@ def sizes(models: Sequence[Model]) -> dict[str, int | str]:
         "WAKEWORD_OUTPUT_BYTES": sum(m.program.out_bytes for m in models),
         "WAKEWORD_ARENA_BYTES": max(4, *(m.program.arena_bytes for m in models)),
         "WAKEWORD_MAX_WINDOW": max(m.window for m in models),
+        "WAKEWORD_RING_BYTES": sum(c_phrase.ring_bytes(m) for m in models),
     }
+    if any(m.second_ear for m in models):
+        values["WAKEWORD_PHRASE_STATES"] = c_phrase.states(models)
     for index, model in enumerate(models):
         name = model.name.upper()
         values[f"WAKEWORD_MODEL_{name}"] = index
@@ -81,7 +81,7 @@ def sizes(models: Sequence[Model]) -> dict[str, int | str]:
             values[f"WAKEWORD_{name}_AT_{label}"] = model.output_at(output)
         for point in model.bundle.extension.operating_points:
             label = c_text.identifier(point.name, "operating point").upper()
-            values[f"WAKEWORD_{name}_{label}"] = f"{model.least_sum(point.threshold)}U"
+            values[f"WAKEWORD_{name}_{label}"] = f"{model.least_score(point.threshold)}U"
     return values
 
 
@@ -133,9 +133,12 @@ def _state_bytes(model: Model) -> int:
 
 def _model_table(models: Sequence[Model]) -> str:
     includes = "".join(f'#include "{m.name}.h"\n' for m in models)
-    rows, state_at, outputs_at = [], 0, 0
+    rows, ears, state_at, outputs_at, ring_at = [], [], 0, 0, 0
     for model in models:
         threshold = model.bundle.threshold()
+        if model.second_ear:
+            ears.append(c_phrase.source(model, ring_at))
+            ring_at += c_phrase.ring_bytes(model)
         rows.append(f"""    {{
         .name = {c_text.string(model.name)},
         .phrase = {c_text.string(model.bundle.phrase)},
@@ -148,15 +151,19 @@ def _model_table(models: Sequence[Model]) -> str:
         .window = {model.window},
         .warm_up_steps = {model.bundle.extension.warm_up_steps},
         .refractory_units = {model.refractory_units},
-        .threshold = {model.least_sum(threshold)},
-        .rise_threshold = {model.least_sum(threshold / 2)},
+        .full = {model.full},
+        .threshold = {model.least_score(threshold)},
+        .rise_threshold = {model.least_score(threshold / 2)},
+        .second_ear = {f"&{model.name}_phrase" if model.second_ear else "0"},
     }},
 """)
         state_at += _state_bytes(model)
         outputs_at += model.program.out_bytes
     return (
-        f'#include "wakeword_models.h"\n\n{includes}\n'
-        f"const ww_model wakeword_models[WAKEWORD_MODELS] = {{\n{''.join(rows)}}};\n"
+        f'#include "wakeword_models.h"\n\n{includes}'
+        + ('#include "ww_phrase.h"\n\n' + "\n".join(ears) if ears else "")
+        + "\n"
+        + f"const ww_model wakeword_models[WAKEWORD_MODELS] = {{\n{''.join(rows)}}};\n"
     )
 
 
@@ -181,17 +188,9 @@ def _readme_values(models: Sequence[Model]) -> dict[str, str]:
         "CODE_M0": f"{size.CORES['m0'].code_bytes:,}",
         "RAM": f"{size.ram_bytes(models):,}",
         "NAMES": "`, `".join(f"{m.name}.c" for m in models),
-        "HEADS": "\n".join(_heads(m) for m in models if len(m.outputs) > 1),
+        "HEADS": "\n".join(c_heads.carried(m) for m in models if len(m.outputs) > 1),
         "DATA": data_table(models),
     }
-
-
-def _heads(model: Model) -> str:
-    named = ", ".join(model.bundle.extension.outputs)
-    return (
-        f"{model.name} has {len(model.outputs)} outputs ({named}). All are computed, "
-        "`wakeword_outputs` hands them out; the decision takes the wake probability alone.\n"
-    )
 
 
 def data_table(models: Sequence[Model]) -> str:

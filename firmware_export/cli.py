@@ -45,13 +45,9 @@ def c99(
     from firmware_export import folder as folders
     from firmware_export import golden
 
-    models, left_out = _load(bundles), []
-    if heads == "wake":
-        left_out = [
-            f"{output} of {m.name}" for m in models for output in m.bundle.extension.outputs
-            if output != "wake"
-        ]  # fmt: skip
-        models = [m.wake_alone() for m in models]
+    whole = _load(bundles)
+    models = [m.wake_alone() for m in whole] if heads == "wake" else whole
+    left_out = whole if heads == "wake" else []
     made = target.files(models, golden.make(models, _sound(audio)), left_out)
     folders.write(folder, "c99", models, made, force)
     click.echo(f"{folder}: make -C {folder} check; wakeword export verify {folder}")
@@ -82,7 +78,7 @@ def tflm(bundle: str, folder: Path, audio: Path | None, force: bool) -> None:
     from firmware_export import golden
     from firmware_export import tflm as target
 
-    models = _load((bundle,))
+    models = [m.wake_alone() for m in _load((bundle,))]
     made = target.files(models[0], golden.make(models, _sound(audio)))
     folders.write(folder, "tflm", models, made, force)
     click.echo(f"{folder}: wakeword export verify {folder}")
@@ -117,7 +113,7 @@ def size(bundles: tuple[str, ...], as_json: bool) -> None:
     """Flash, RAM and operations of the C99 library with these bundles; CPU on some chips."""
     from firmware_export import size as sizes
 
-    models = [m.wake_alone() for m in _load(bundles)]
+    models = _load(bundles)
     report = sizes.report(models)
     click.echo(json.dumps(report, indent=2) if as_json else sizes.text(report))
 

@@ -120,9 +120,9 @@ def cutoff(model: Model) -> float:
     """The cut-off with which ESPHome fires where we do, or at the next higher score that it can.
 
     ESPHome turns it into q = int(255 cutoff) and fires when the sum over the window exceeds q times
-    the window; we fire at a sum of ``least_sum``.
+    the window; we fire at a sum of ``least_wake_sum``.
     """
-    least = model.least_sum(model.bundle.threshold())
+    least = model.least_wake_sum(model.bundle.wake_alone().threshold())
     q = min(255, -(-(least - 1) // model.window))
     return round((q + 0.5) / 255, 4) if q < 255 else 1.0
 

@@ -8,7 +8,7 @@ The file's format stands at the head of ``templates/c99/golden/golden_test.c``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from firmware_export.model import Model
 from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Int16
 from wakeword.decision import Decision
 from wakeword.frontend import RAW_PER_UNIT, FrontEnd, Int8, quantize
+from wakeword.phrase import SecondEar
 
 MAGIC = b"wwgolden"
 VERSION = 1
@@ -134,30 +135,50 @@ def _reference(model: bytes) -> Any:
 
 def _model(model: Model, raw: npt.NDArray[np.uint16]) -> GoldenModel:
     outputs = run_reference(model.bundle.model, dequantized(raw))
-    wake = outputs[:, model.output_at("wake")]
-    threshold = model.least_sum(model.bundle.threshold())
-    detections = decide(model, wake, threshold)
+    threshold = model.least_score(model.bundle.threshold())
+    detections = decide(model, outputs, threshold)
     if not len(detections):
         # Audio without the phrase: a threshold that it does reach, so that firing is compared too.
-        heard = wake[model.bundle.extension.warm_up_steps :]
-        sums = np.convolve(heard, np.ones(model.window, np.int64)) if len(heard) else np.zeros(1)
-        threshold = max(1, int(0.9 * sums.max()))
-        detections = decide(model, wake, threshold)
+        most = max(scores(model, outputs), default=0.0)
+        threshold = max(1, int(0.9 * most * model.full))
+        detections = decide(model, outputs, threshold)
     return GoldenModel(threshold, outputs, detections)
 
 
-def decide(model: Model, wake: npt.NDArray[np.uint8], threshold: int) -> npt.NDArray[np.uint32]:
-    """Raw wake probabilities -> (n, 3) detections, by the device's own decision."""
-    decision = Decision(
-        threshold / 256 / model.window,
-        model.window,
-        model.bundle.extension.warm_up_steps,
-        model.refractory_units,
-    )
+def scores(model: Model, outputs: npt.NDArray[np.uint8]) -> list[float]:
+    """(n_steps, n_bytes) raw outputs -> the score after each step, by the device's own decision."""
+    return [score for score, _ in _decisions(model, outputs, 2.0)]
+
+
+def decide(model: Model, outputs: npt.NDArray[np.uint8], threshold: int) -> npt.NDArray[np.uint32]:
+    """(n_steps, n_bytes) raw outputs -> (n, 3) detections, by the device's own decision."""
     found = []
-    for step, raw in enumerate(wake):
-        unit = ((step + 1) * model.stride + 1) // 3  # in which the step's last frame comes
-        if decision.push(unit, int(raw) / 256):
-            score = round(decision.score * 256 * model.window)
-            found.append((unit + 1, score, decision.rise_step))
+    for step, (score, rise) in enumerate(_decisions(model, outputs, threshold / model.full)):
+        if rise is not None:
+            found.append((_unit(model, step) + 1, round(score * model.full), rise))
     return np.array(found, np.uint32).reshape(-1, 3)
+
+
+def _decisions(
+    model: Model, outputs: npt.NDArray[np.uint8], threshold: float
+) -> Iterator[tuple[float, int | None]]:
+    """Of each step: the score, and where it began to rise if it fired."""
+    spec, ear = model.second_ear, None
+    if spec is not None:
+        scale = model.outputs[model.bundle.extension.outputs.index(spec.output)].scale
+        ear = SecondEar(spec, scale)
+    decision = Decision(
+        threshold, model.window, model.bundle.extension.warm_up_steps, model.refractory_units, ear
+    )
+    wake_at = model.output_at("wake")
+    for step, raw in enumerate(outputs):
+        if spec is not None and ear is not None:
+            at = model.output_at(spec.output)
+            ear.push(raw[at : at + len(spec.symbols)])
+        fired = decision.push(_unit(model, step), int(raw[wake_at]) / 256)
+        yield decision.score, decision.rise_step if fired else None
+
+
+def _unit(model: Model, step: int) -> int:
+    """In which the step's last frame comes."""
+    return ((step + 1) * model.stride + 1) // 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil
 
 from firmware_export import c_text, prune
 from firmware_export.errors import ExportError
@@ -13,6 +14,7 @@ from firmware_export.program import Program
 from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES
 from wakeword.bundle import Bundle
 from wakeword.frontend import N_CHANNELS
+from wakeword.phrase import PhraseSpec
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,25 @@ class Model:
             )
         if model.window > 255 or model.stride > 255:
             raise ExportError(f"{name}: a smoothing window or a stride above 255")
+        model._check_second_ear()
         return model
+
+    def _check_second_ear(self) -> None:
+        ear = self.second_ear
+        if ear is None:
+            return
+        output = self.outputs[self.bundle.extension.outputs.index(ear.output)]
+        strings = (*ear.pronunciations, *ear.competitors)
+        if (output.dtype, output.size) != ("uint8", len(ear.symbols)):
+            raise ExportError(
+                f"{self.name}: output {ear.output!r} is {output.dtype} {list(output.shape)}; "
+                f"expected {len(ear.symbols)} uint8 logits"
+            )
+        if max(len(strings), ear.window_steps, *map(len, strings)) > 127:
+            raise ExportError(
+                f"{self.name}: {len(strings)} phone strings of up to {max(map(len, strings))} "
+                f"phones in {ear.window_steps} steps; expected 127 of each at most"
+            )
 
     @cached_property
     def program(self) -> Program:
@@ -83,8 +103,22 @@ class Model:
         """Units of 30 ms in which it does not fire again."""
         return round(self.bundle.extension.refractory_s * SAMPLE_RATE / STEP_SAMPLES)
 
-    def least_sum(self, score: float) -> int:
-        """The smallest sum of raw probabilities (of 256) that the Python detector finds >= score.
+    @property
+    def second_ear(self) -> PhraseSpec | None:
+        """What makes of the phone head's output and the wake score the score that counts."""
+        return self.bundle.extension.second_ear
+
+    @property
+    def full(self) -> int:
+        """A score of 1 in C: 256 times the window, or 2^24 with a second ear."""
+        return 256 * self.window if self.second_ear is None else 1 << 24
+
+    def least_score(self, score: float) -> int:
+        """The smallest score in C that the Python detector finds >= ``score``."""
+        return self.least_wake_sum(score) if self.second_ear is None else ceil(score * self.full)
+
+    def least_wake_sum(self, score: float) -> int:
+        """The smallest sum of raw probabilities (of 256) whose mean is >= ``score``.
 
         256 times the window when none is: no probability reaches 1.
         """
@@ -97,7 +131,7 @@ class Model:
         if len(named) == 1:
             return self
         step = prune.keep_output(self.bundle.model, named.index("wake"))
-        manifest = self.bundle.manifest
-        extension = replace(self.bundle.extension, outputs=("wake",))
+        manifest = self.bundle.wake_alone().manifest
+        extension = replace(self.bundle.wake_alone().extension, outputs=("wake",))
         alone = replace(manifest, wakeword=extension)
         return Model.load(Bundle.create(self.name, alone, step))

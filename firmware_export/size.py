@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_export import c_phrase
 from firmware_export import frontend_tables as tables
 from firmware_export.model import Model
 from firmware_export.program import Elementwise, Pool, Product, Step, Table
@@ -84,7 +85,8 @@ def network_bytes(model: Model) -> int:
     """Flash of one network's constants."""
     start = sum(v.size for v in model.program.start.values() if np.any(v != v.ravel()[0]))
     shared = sum(v.nbytes for v in model.program.constants.values())
-    return sum(layer.bytes for layer in layers(model)) + shared + start
+    layered = sum(layer.bytes for layer in layers(model))
+    return layered + shared + start + c_phrase.table_bytes(model)
 
 
 def front_end_bytes() -> int:
@@ -101,9 +103,10 @@ def ram_bytes(models: Sequence[Model]) -> int:
     front_end = 2 * WINDOW_SAMPLES + 4 + 4 * N_CHANNELS
     window = max(m.window for m in models)
     listener = -(-(window + 3) // 2) * 2 + 2
-    listener = -(-listener // 4) * 4 + 5 * 4
+    listener = -(-listener // 4) * 4 + 7 * 4
     state = sum(m.stride * N_CHANNELS + m.program.state_bytes + m.program.out_bytes for m in models)
     scratch = max(2 * FFT_SIZE, *(m.program.arena_bytes for m in models))
+    state += sum(c_phrase.ring_bytes(m) for m in models)
     return front_end + listener * len(models) + 8 + -(-state // 4) * 4 + scratch
 
 
@@ -120,7 +123,8 @@ def instructions_a_second(models: Sequence[Model], core: Core) -> float:
 def _layer(step: Step) -> Layer | None:
     if isinstance(step, Product):
         macs = step.down * step.across * step.weights.size
-        constants = step.weights.nbytes + step.bias.nbytes + 8 * len(step.scaling.scales)
+        weights = step.weights.nbytes if step.depth else step.pairs().nbytes
+        constants = weights + step.bias.nbytes + 8 * len(step.scaling.scales)
         return Layer(step.kind, macs, step.down * step.across * len(step.bias), constants)
     if isinstance(step, Elementwise):
         return Layer(step.kind, 0, step.size, 36)

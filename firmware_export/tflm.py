@@ -63,7 +63,7 @@ def files(model: Model, golden: Golden) -> dict[str, bytes]:
         "OUTPUT": str(extension.outputs.index("wake")),
         "OUTPUT_AT": str(model.output_at("wake")),
         "WINDOW": str(model.window),
-        "THRESHOLD": str(model.least_sum(model.bundle.threshold())),
+        "THRESHOLD": str(model.least_wake_sum(model.bundle.threshold())),
         "WARM_UP": str(extension.warm_up_steps),
         "REFRACTORY": str(round(model.refractory_units * 3 / model.stride)),
         "VARIABLES": str(max(1, len(model.graph.variables))),

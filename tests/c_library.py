@@ -60,6 +60,7 @@ class Library:
         self._c = ctypes.CDLL(str(built))
         self._c.ww_frontend_push.restype = ctypes.c_size_t
         self._c.wakeword_push.restype = ctypes.c_size_t
+        self._c.wakeword_score.restype = ctypes.c_uint32
         self.state = ctypes.create_string_buffer(64 * 1024)
         self._c.wakeword_init(self.state)
 
@@ -104,6 +105,10 @@ class Library:
         self._c.wakeword_set_threshold(
             self.state, ctypes.c_uint8(model), ctypes.c_uint32(threshold)
         )
+
+    def score(self, model: int = 0) -> int:
+        """After the last step, of the model's `full`."""
+        return int(self._c.wakeword_score(self.state, ctypes.c_uint8(model)))
 
     def push(self, audio: Int16) -> list[tuple[int, int, int, int]]:
         """Detections as (model, score, unit, started_unit)."""

@@ -61,7 +61,7 @@ def test_esphome_never_fires_below_our_threshold_and_at_most_one_256th_above_it(
         ours = at_threshold(model, float(threshold), window)
         q = int(esphome.cutoff(ours) * 255)  # as ESPHome's code generation does
         least_theirs = q * window + 1  # it fires above q * window
-        least_ours = ours.least_sum(float(threshold))
+        least_ours = ours.least_wake_sum(float(threshold))
         assert least_ours <= least_theirs <= least_ours + window
         assert not math.isclose(esphome.cutoff(ours) * 255, q, abs_tol=1e-3), "rounding could tip"
 

@@ -99,8 +99,7 @@ def emulated(model: Model, folder: Path, seconds: int) -> dict:
     audio = read_file(RECORDING)[: seconds * SAMPLE_RATE]
     audio.tofile(bare_metal / "audio.raw")
     (of,) = golden.make([model], audio).models
-    wake = of.outputs[:, model.output_at("wake")]
-    wanted = golden.decide(model, wake, model.least_sum(model.bundle.threshold())).tolist()
+    wanted = golden.decide(model, of.outputs, model.least_score(model.bundle.threshold())).tolist()
     figures = {}
     for (cpu, machine), level in itertools.product(CORES.items(), ("-O2", "-Os")):
         (bare_metal / "wakeword.elf").unlink(missing_ok=True)

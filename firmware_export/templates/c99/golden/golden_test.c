@@ -4,7 +4,8 @@
  * u32 models; i16 audio; u16 frames, 40 each; then for each model u32 steps, u32 bytes of outputs
  * a step, u32 threshold, u32 detections; u8 outputs; and each detection as u32 unit, u32 score,
  * u32 started_unit. The frames are pymicro-features', the outputs TFLite's reference kernels', the
- * detections the Python decision's at that threshold. */
+ * detections the Python decision's at that threshold; scores are of wakeword_detection.full, and those
+ * of a second ear may differ by a ten-thousandth of it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -77,7 +78,9 @@ static void check_steps(FILE *frames, FILE *outputs, const ww_model *model, uint
                         uint32_t bytes)
 {
     static int8_t input[255 * WW_CHANNELS], variables[WAKEWORD_STATE_BYTES];
-    static int8_t arena[WAKEWORD_ARENA_BYTES], output[WAKEWORD_OUTPUT_BYTES];
+    static int8_t output[WAKEWORD_OUTPUT_BYTES];
+    static uint32_t aligned[(WAKEWORD_ARENA_BYTES + 3) / 4];
+    int8_t *const arena = (int8_t *)aligned;
     unsigned long differing = 0, largest = 0;
     model->reset(variables);
     for (uint32_t step = 0; step < steps; step++) {
@@ -114,7 +117,10 @@ static void check_detections(FILE *audio, FILE *expected, uint8_t number, uint32
         at += size;
         if (wakeword_push(&ears, block, size, &found, 1) > 0 && found_count++ < count) {
             note(read_number(expected, 4), found.unit, &differing, &largest);
-            note(read_number(expected, 4), found.score, &differing, &largest);
+            const uint32_t score = read_number(expected, 4); /* a second ear's is near enough */
+            const uint32_t apart = score > found.score ? score - found.score : found.score - score;
+            const int near = wakeword_models[number].second_ear && apart <= found.full / 10000;
+            note(score, near ? score : found.score, &differing, &largest);
             note(read_number(expected, 4), found.started_unit, &differing, &largest);
         }
     }

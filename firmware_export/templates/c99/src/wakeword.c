@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#if WAKEWORD_RING_BYTES > 0
+#include "ww_phrase.h"
+#endif
+
 /* Where detections go. */
 typedef struct {
     wakeword_detection *found;
@@ -17,8 +21,10 @@ static void restart(wakeword *w, uint8_t number)
     listener->next = 0;
     listener->frames = 0;
     listener->steps = 0;
+    listener->sum = 0;
     listener->score = 0;
     listener->started = 0;
+    listener->heard = 0;
     model->reset(w->state + model->state_at + model->stride * WW_CHANNELS);
 }
 
@@ -58,23 +64,47 @@ void wakeword_set_threshold(wakeword *w, uint8_t model, uint32_t threshold)
     w->listeners[model].rise_threshold = threshold / 2 + threshold % 2;
 }
 
+uint32_t wakeword_score(const wakeword *w, uint8_t model)
+{
+    return w->listeners[model].score;
+}
+
 const uint8_t *wakeword_outputs(const wakeword *w, uint8_t model)
 {
     return (const uint8_t *)w->outputs + wakeword_models[model].outputs_at;
 }
 
-/* Takes a step's probability; 1 when the phrase is here. `unit` is the step's place in time. */
-static int decide(ww_listener *listener, const ww_model *model, uint8_t probability, uint32_t unit)
+/* The smoothed probability, or with a second ear what both say. */
+static uint32_t score(wakeword *w, ww_listener *listener, const ww_model *model)
 {
+#if WAKEWORD_RING_BYTES > 0
+    const ww_phrase *ear = model->second_ear;
+    if (ear != NULL) {
+        uint8_t *ring = w->rings + ear->ring_at;
+        ww_phrase_hear(ear, ring, listener->heard++,
+                       (const uint8_t *)w->outputs + model->outputs_at + ear->output_at);
+        return ww_phrase_score(ear, ring, listener->heard, listener->sum);
+    }
+#endif
+    (void)w;
+    (void)model;
+    return listener->sum;
+}
+
+/* Takes a step's outputs; 1 when the phrase is here. `unit` is the step's place in time. */
+static int decide(wakeword *w, ww_listener *listener, const ww_model *model, uint32_t unit)
+{
+    uint8_t probability = (uint8_t)w->outputs[model->outputs_at + model->wake_at];
     if (listener->steps < model->warm_up_steps) {
         listener->steps++;
         probability = 0; /* the network has not heard enough to know */
     }
     const uint32_t before = listener->score;
-    listener->score += probability;
-    listener->score -= listener->recent[listener->next];
+    listener->sum += probability;
+    listener->sum -= listener->recent[listener->next];
     listener->recent[listener->next] = probability;
     listener->next = (uint8_t)(listener->next + 1 < model->window ? listener->next + 1 : 0);
+    listener->score = score(w, listener, model);
     if (before < listener->rise_threshold && listener->score >= listener->rise_threshold) {
         listener->started = unit;
     }
@@ -104,9 +134,9 @@ static void hear(wakeword *w, const int8_t frame[WW_CHANNELS], uint32_t unit, re
         }
         listener->frames = 0;
         model->step(state, state + model->stride * WW_CHANNELS, w->scratch.arena, outputs);
-        if (decide(listener, model, (uint8_t)outputs[model->wake_at], unit)) {
+        if (decide(w, listener, model, unit)) {
             if (to->count < to->room) {
-                const wakeword_detection detection = {i, listener->score, 256U * model->window,
+                const wakeword_detection detection = {i, listener->score, model->full,
                                                       w->unit + 1, listener->started};
                 to->found[to->count] = detection;
             }

@@ -36,8 +36,8 @@
 
 typedef struct {
     uint8_t model;         /* WAKEWORD_MODEL_..., in wakeword_models.h */
-    uint32_t score;        /* sum of the smoothing window's probabilities; 1.0 is `full` */
-    uint32_t full;         /* 256 times the window's length */
+    uint32_t score;        /* sum of the smoothing window's probabilities, or of both ears */
+    uint32_t full;         /* what a score of 1.0 is */
     uint32_t unit;         /* units of audio heard when it fired */
     uint32_t started_unit; /* unit in which the score began to rise */
 } wakeword_detection;
@@ -48,7 +48,9 @@ typedef struct {
     uint8_t frames;                      /* frames that wait for a whole step */
     uint8_t armed;
     uint16_t steps; /* since the network's reset, up to the warm-up */
+    uint32_t sum; /* of the recent probabilities */
     uint32_t score, threshold, rise_threshold;
+    uint32_t heard; /* steps that the second ear remembers, and those that it forgot */
     uint32_t last_fired, started;
 } ww_listener;
 
@@ -59,6 +61,9 @@ typedef struct {
     uint16_t unit_samples; /* of that unit that have come */
     int8_t state[WAKEWORD_STATE_BYTES];
     int8_t outputs[WAKEWORD_OUTPUT_BYTES];
+#if WAKEWORD_RING_BYTES > 0
+    uint8_t rings[WAKEWORD_RING_BYTES]; /* the second ears' last steps */
+#endif
     union { /* used by turns: the spectrum, then the networks */
         int16_t fft[WW_FFT_SIZE];
         int32_t aligned;
@@ -83,8 +88,11 @@ void wakeword_reset(wakeword *w);
 size_t wakeword_push(wakeword *w, const int16_t *samples, size_t count,
                      wakeword_detection *found, size_t room);
 
-/* Fires at this sum of the smoothing window: WAKEWORD_<MODEL>_<POINT> in wakeword_models.h. */
+/* Fires at this score: WAKEWORD_<MODEL>_<POINT> in wakeword_models.h. */
 void wakeword_set_threshold(wakeword *w, uint8_t model, uint32_t threshold);
+
+/* The score after the model's last step, of wakeword_models[model].full. */
+uint32_t wakeword_score(const wakeword *w, uint8_t model);
 
 /* The raw outputs of the model's last step, WAKEWORD_<MODEL>_AT_... apart. */
 const uint8_t *wakeword_outputs(const wakeword *w, uint8_t model);

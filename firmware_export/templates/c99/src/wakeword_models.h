@@ -6,6 +6,8 @@
 
 @DEFINES@
 
+struct ww_phrase;
+
 typedef struct {
     const char *name;   /* of the bundle */
     const char *phrase; /* as people write it */
@@ -16,7 +18,9 @@ typedef struct {
     uint8_t stride;                /* frames a step */
     uint8_t window;                /* probabilities that are averaged */
     uint16_t warm_up_steps, refractory_units;
-    uint32_t threshold, rise_threshold; /* sums over the window */
+    uint32_t full; /* the score of certainty: 256 times the window, or a second ear's */
+    uint32_t threshold, rise_threshold; /* of that */
+    const struct ww_phrase *second_ear; /* or NULL */
 } ww_model;
 
 extern const ww_model wakeword_models[WAKEWORD_MODELS];
