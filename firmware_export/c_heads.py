@@ -27,7 +27,7 @@ def carried(model: Model) -> str:
 
 
 def left_out(model: Model) -> str:
-    """Of a model whose wake head alone is exported, with what that costs by the bundle's numbers."""
+    """Of a model whose wake head alone is exported: what that costs by the bundle's numbers."""
     named = ", ".join(n for n in model.bundle.extension.outputs if n != "wake")
     text = f"Left out of {model.name} (`--heads wake`): {named}. "
     if model.second_ear is None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import test_two_ears
 from c_library import Library, program
 from click.testing import CliRunner
-from test_two_ears import EAR, bundle, network, talk  # noqa: F401  the bundle and its sound
+from test_two_ears import EAR
 
 from firmware_export import c_phrase, golden
 from firmware_export.cli import export
@@ -25,9 +26,11 @@ from wakeword.phrase import Fusion, PhraseScorer
 
 TOLERANCE = 2**24 / 10_000
 
+network, bundle, talk = test_two_ears.network, test_two_ears.bundle, test_two_ears.talk
+
 
 @pytest.fixture(scope="module")
-def model(bundle: Bundle) -> Model:  # noqa: F811
+def model(bundle: Bundle) -> Model:
     return Model.load(bundle)
 
 
@@ -80,7 +83,7 @@ def test_the_best_paths_sums_are_pythons(library: Library, steps: int) -> None:
 def test_the_score_is_pythons_within_a_ten_thousandth(
     library: Library,
     model: Model,
-    talk: Int16,  # noqa: F811
+    talk: Int16,
 ) -> None:
     wanted = expected_scores(model, talk)
     assert np.ptp(wanted) > 0.2, "the scores hardly move; this test shows nothing"
@@ -104,7 +107,7 @@ def test_other_weights_give_pythons_score_too(
     tmp_path: Path,
     model: Model,
     talk: Int16,
-    fusion: Fusion,  # noqa: F811
+    fusion: Fusion,
 ) -> None:
     ear = replace(EAR, fusion=fusion, competitors=())
     extension = replace(model.bundle.extension, second_ear=ear)
@@ -124,7 +127,7 @@ def test_other_weights_give_pythons_score_too(
 def test_detections_are_those_of_the_python_decision(
     library: Library,
     model: Model,
-    talk: Int16,  # noqa: F811
+    talk: Int16,
 ) -> None:
     of = golden.make([model], talk).models[0]
     scores = np.sort(golden.scores(model, of.outputs))
@@ -145,7 +148,7 @@ def test_one_eared_and_two_eared_models_share_an_image(
     tmp_path: Path,
     library: Library,
     model: Model,
-    talk: Int16,  # noqa: F811
+    talk: Int16,
 ) -> None:
     audio = talk[: 16_000 * 5]
     both = Library(tmp_path, [Model.load(Bundle.load("robert_turn_on")), model])
@@ -156,7 +159,7 @@ def test_one_eared_and_two_eared_models_share_an_image(
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle) -> Path:  # noqa: F811
+def exported(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle) -> Path:
     folder = tmp_path_factory.mktemp("export")
     measures = tuple(
         Measure("frr", value, 0.0, 1.0, 1, 10, "ten voices") for value in (0.101, 0.404)
@@ -215,7 +218,7 @@ def test_the_struct_is_as_large_as_size_says(tmp_path: Path, model: Model) -> No
     assert abs(int(named[1], 16) - size.ram_bytes([model])) <= 16
 
 
-def test_an_ear_of_too_many_steps_is_refused(bundle: Bundle) -> None:  # noqa: F811
+def test_an_ear_of_too_many_steps_is_refused(bundle: Bundle) -> None:
     extension = replace(bundle.extension, second_ear=replace(EAR, window_steps=200))
     long = replace(bundle, manifest=replace(bundle.manifest, wakeword=extension))
     with pytest.raises(ExportError, match="200 steps"):
@@ -226,7 +229,7 @@ def test_the_detector_on_a_pi_hears_the_same_phrase_at_the_same_time(
     library: Library,
     bundle: Bundle,
     model: Model,
-    talk: Int16,  # noqa: F811
+    talk: Int16,
 ) -> None:
     wanted = expected_scores(model, talk)
     scores: list[float] = []
