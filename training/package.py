@@ -56,11 +56,12 @@ def package(
     clips: Iterable[Clip],
     provenance: dict[str, object],
     second_ear: PhraseSpec | None = None,
+    more_data: tuple[DataSource, ...] = (),
 ) -> Bundle:
     """Export the network and describe it. No operating point yet: the threshold is 0.5.
 
     ``calibration`` is (n_frames, 40) float32 of consecutive frames; ``clips`` are all that the
-    network learned from. Raises ExportError.
+    network learned from, ``more_data`` what a backbone under it did. Raises ExportError.
     """
     model = export_step(network, calibration)
     extension = Extension(
@@ -73,7 +74,7 @@ def package(
         refractory_s=decision.refractory_s,
         gate=gate,
         second_ear=second_ear,
-        data=data_sources(clips),
+        data=(*data_sources(clips), *more_data),
         provenance=provenance,
     )
     manifest = Manifest(

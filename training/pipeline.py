@@ -14,6 +14,7 @@ import numpy as np
 from data_tools.augment.room import RoomSimulator
 from data_tools.clip import Clip
 from data_tools.downloads import cache_folder
+from data_tools.licences import allows_products
 from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
 from data_tools.sources import Sources
@@ -138,7 +139,16 @@ def teacher(job: Run, recipe_path: Path, workers: int) -> keras.Model:
 def backbone(job: Run) -> Backbone | None:
     """The backbone that the recipe names, if it names one."""
     name = job.recipe.network.backbone
-    return Backbone.load(name, job.beside) if name else None
+    if not name:
+        return None
+    found = Backbone.load(name, job.beside)
+    refused = [d for d in found.about.data if not allows_products(d.licence)]
+    if job.recipe.data.products_only and refused:
+        raise WakewordError(
+            f"network.backbone {name!r} learned from {refused[0].source} ({refused[0].licence}), "
+            "which a product's model may not learn from (data.products_only)"
+        )
+    return found
 
 
 def network(job: Run) -> keras.Model:
@@ -218,13 +228,22 @@ def packed(
     """
     recipe = job.recipe
     network = from_keras(model, temperature=recipe.decision.temperature)
-    under = backbone(job)
+    more_data, under = (), backbone(job)
     if under and ear:
         network = replace(network, heads=(*network.heads, under.head()))
     if under:
         provenance = {**provenance, "backbone_sha256": under.sha256()}
+        more_data = tuple(replace(d, source=f"{d.source} (backbone)") for d in under.about.data)
     bundle = package.package(
-        recipe.about, network, frames, recipe.decision, recipe.gate, clips, provenance, ear
+        recipe.about,
+        network,
+        frames,
+        recipe.decision,
+        recipe.gate,
+        clips,
+        provenance,
+        ear,
+        more_data,
     )
     distance = parity(network, bundle.model, frames)
     return package.with_provenance(bundle, {**provenance, "int8_against_float": asdict(distance)})
