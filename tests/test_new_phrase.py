@@ -20,10 +20,14 @@ VOICES = {"kal": 40, "slt": 30, "rms": 50}
 
 
 def people(folder: Path, phrase: str) -> Path:
-    """A dataset in which one person says the phrase."""
+    """A dataset in which one person says the phrase, and ten talk."""
     dataset = Dataset.create(folder, DatasetInfo(phrases=(phrase,)))
     samples = (np.random.default_rng(0).normal(size=16000) * 500).astype(np.int16)
     dataset.add(samples, Clip("a", "", "positive", "recorded", phrase=phrase, speaker="ann"))
+    for number in range(new_phrase.LEAST_TALKERS):
+        samples = np.random.default_rng(number).integers(-500, 500, 6 * 16000, np.int16)
+        name = f"talk{number}"
+        dataset.add(samples, Clip(name, "", "negative", "recorded", speaker=name, duration_s=6.0))
     return folder
 
 
@@ -57,10 +61,20 @@ def test_the_recipe_reads_back_as_what_was_typed(
     assert recipe.batch.frames / 100 <= longest_s, "a window must fit into the scenes"
 
 
-def test_two_voices_are_too_few_to_keep_one_aside(tmp_path: Path) -> None:
-    text = new_phrase.recipe_text("hey", [tmp_path], {"kal": 40, "slt": 30}, 30, "en")
-    (tmp_path / "recipe.toml").write_text(text)
-    assert read_recipe(tmp_path / "recipe.toml").data.validation_speakers == ()
+def test_one_person_is_too_few_to_keep_anybody_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    own = people(tmp_path / "own", "hey kitchen")
+    path = new_phrase.begin("hey kitchen", tmp_path / "run", [own])
+    assert read_recipe(path).data.validation_speakers == ()
+
+
+def test_without_talk_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAKEWORD_DATA", str(tmp_path / "nothing"))
+    with pytest.raises(WakewordError, match="0 people talk in the data; 10 or more"):
+        new_phrase.begin("hey kitchen", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -85,8 +99,9 @@ def test_without_any_engine_and_without_people_nobody_says_it(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("WAKEWORD_CACHE", str(tmp_path / "cache"))
-    out = tmp_path / "run"
-    assert main(["train", "run", "--phrase", "hey kitchen", "--out", str(out)]) == 1
+    out, talk = tmp_path / "run", people(tmp_path / "talk", "something else")
+    command = ["train", "run", "--phrase", "hey kitchen", "--out", str(out)]
+    assert main([*command, "--data", str(talk)]) == 1
     said = capsys.readouterr().err
     assert "nobody says 'hey kitchen'" in said and "apt install espeak-ng" in said
     assert not (out / "recipe.toml").exists()

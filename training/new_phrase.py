@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from data_tools.accents import ways_to_say
+from data_tools.clip import Clip
 from data_tools.dataset import Dataset
 from data_tools.engines import ENGINES
 from data_tools.pronounce import is_english, words_of
+from data_tools.sources import SPEECH_MIN_S
 from data_tools.synth import Order, Synthesiser, SynthSpec, fill
 from data_tools.tables import shared_folder
 from wakeword.errors import WakewordError
@@ -20,6 +22,7 @@ from wakeword.spec import write_atomic
 SEED = 1
 NEAR_TEXTS = 150  # different near misses
 LEAST_MINUTES = 5.0
+LEAST_TALKERS = 10  # some of them are kept aside to choose thresholds by
 
 
 def name_of(phrase: str) -> str:
@@ -52,19 +55,36 @@ def begin(
         raise WakewordError(f"--minutes {minutes:g}: expected {LEAST_MINUTES:g} or more")
     ways_to_say(phrase, 1, language)  # what nobody can pronounce ends here, not in half an hour
     near = near_texts(phrase, language, texts)
+    own = [Dataset.open(path) for path in datasets]
+    talkers = {c.speaker for d in own for c in d.clips() if _is_talk(c)}
+    if shared_folder() is None and len(talkers) < LEAST_TALKERS:
+        raise WakewordError(
+            f"{len(talkers)} people talk in the data; {LEAST_TALKERS} or more are needed to learn "
+            "what is not the phrase: give a dataset of running speech with --data (wakeword data "
+            "fetch librispeech-dev-clean, then wakeword data import)"
+        )
     spoken = folder / "spoken"
     speakers = synthesise(phrase, near, spoken, round(27 * minutes), language, workers)
-    own = [Dataset.open(path) for path in datasets]
-    people = {c.speaker for d in own for c in d.clips() if c.phrase == phrase and c.speaker}
+    people = Counter(c.speaker for d in own for c in d.clips() if c.phrase == phrase and c.speaker)
     if not speakers and not people:
         raise WakewordError(
             f"nobody says {phrase!r}: install a speech engine (sudo apt install espeak-ng flite), "
             "or record it (wakeword data record) and give --data"
         )
+    # A voice chooses the checkpoint that the others have not taught. Where the engines have one
+    # voice only, as in most languages, it is a person; or nobody, and the last checkpoint is taken.
+    choosers = speakers if len(speakers) > 2 else people if len(people) > 2 else {}
     write_atomic(
-        recipe, recipe_text(phrase, [spoken, *datasets], speakers, minutes, language).encode()
+        recipe, recipe_text(phrase, [spoken, *datasets], choosers, minutes, language).encode()
     )
     return recipe
+
+
+def _is_talk(clip: Clip) -> bool:
+    """Whether somebody talks at length in it."""
+    return (
+        clip.label == "negative" and clip.origin != "tts" and (clip.duration_s or 0) > SPEECH_MIN_S
+    )
 
 
 def synthesise(
@@ -109,13 +129,12 @@ def near_texts(phrase: str, language: str = "en", texts: Sequence[str] = ()) -> 
 def recipe_text(
     phrase: str,
     datasets: Sequence[Path],
-    speakers: dict[str, int],
+    choosers: Mapping[str, int],
     minutes: float,
     language: str,
 ) -> str:
-    """The recipe. One synthetic voice chooses the checkpoint; of people, their own splits do."""
-    # The voice with the fewest clips is missed least.
-    chooser = min(sorted(speakers), key=lambda name: speakers[name]) if len(speakers) > 2 else ""
+    """The recipe. Of ``choosers``, clips by speaker, the one with the fewest is missed least."""
+    chooser = min(sorted(choosers), key=lambda name: choosers[name], default="")
     places = [str(path.resolve()) for path in datasets if path.exists()]
     longest_s = 2.0 + 0.45 * len(words_of(phrase))
     frames = round(longest_s * 100) // 30 * 30
