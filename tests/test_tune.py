@@ -138,6 +138,11 @@ def test_a_bundle_without_float_weights_or_with_those_of_another_model_is_refuse
     replace(head, about=replace(head.about, model_sha256="0" * 64)).save(tmp_path)
     assert main(command) == 1
     assert "belongs to a model of sha256 000000000000" in capsys.readouterr().err
+    replace(head, about=replace(head.about, backbone_sha256="1" * 64)).save(tmp_path)
+    assert main(command) == 1
+    assert "on a backbone of sha256 111111111111, its recipe names one of none" in (
+        capsys.readouterr().err
+    )
     (tmp_path / "ah_ee_oo.head.npz").write_bytes(b"nothing")
     assert main(command) == 1
     assert "not the weights of a wake head" in capsys.readouterr().err

@@ -94,6 +94,7 @@ def tune(
     """
     head = WakeHead.beside(bundle)
     job = _open(head, bundle, out)
+    head.refuse_other(backbone(job))
     elder, model = _model(job, head), _model(job, head)
     household = gather_household(bundle.phrase, datasets, job.recipe.data, job.beside)
     material = _material(job, household, workers, seed)

@@ -124,6 +124,16 @@ class WakeHead:
             )
         return head
 
+    def refuse_other(self, backbone: Backbone | None) -> None:
+        """WakewordError unless this is the backbone that the head was trained on."""
+        found = backbone.sha256() if backbone else ""
+        if found != self.about.backbone_sha256:
+            raise WakewordError(
+                f"{self.about.name}{SUFFIX}: trained on a backbone of sha256 "
+                f"{self.about.backbone_sha256[:12] or 'none'}, its recipe names one of "
+                f"{found[:12] or 'none'}; run its recipe again (wakeword train run)"
+            )
+
     def put_into(self, model: keras.Model) -> None:
         """Set the weights of the model's layers; WakewordError if they don't fit."""
         for layer, weights in self.weights.items():
