@@ -2,7 +2,6 @@
 
     python benchmarks/mixing.py                 speed of one core, ours and stock, in one run
     python benchmarks/mixing.py --workers 2     and what a second worker adds
-    python benchmarks/mixing.py --memory 100000 resident memory while so many scenes are rendered
 
 Ours is data_tools.scenes with its default settings, and once more without what stock transforms
 lack (vocal-tract warp, babble, made noise), feeding wakeword.frontend. The stock recipe has the
@@ -16,7 +15,6 @@ Material is the shared data folder if it is there (WAKEWORD_DATA), else the demo
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -55,15 +53,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--memory", type=int, default=0, metavar="SCENES")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         spec = SceneSpec()
         sources = material(folder)
-        if arguments.memory:
-            watch_memory(spec, sources, arguments.memory)
-            return
         compare(folder, spec, sources, arguments.scenes)
         if arguments.workers > 1:
             compare_workers(folder, spec, sources, arguments)
@@ -237,15 +231,6 @@ def compare_workers(folder, spec, sources, arguments) -> None:  # type: ignore[n
         build(folder / f"store{workers}", spec, sources, 4 * arguments.scenes, workers=workers)
         wall.append(time.perf_counter() - start)
     print(f"{arguments.workers} workers:       {wall[0] / wall[1]:6.2f} x one")
-
-
-def watch_memory(spec: SceneSpec, sources: Sources, count: int) -> None:
-    """Peak resident memory, ten times on the way."""
-    for number in range(count):
-        ours(spec, sources, number)
-        if (number + 1) % max(1, count // 10) == 0:
-            peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"{number + 1:8} scenes: {peak_mb:7.1f} MB at most", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -58,6 +58,7 @@ class Sources:
     speech: Role  # running speech, minutes long
     noise: Role
     rooms: tuple[Float32, ...] = field(repr=False, default=())
+    bounds: Mapping[int, tuple[int, int]] = field(repr=False, default_factory=dict)  # of words
 
     @classmethod
     def sort(
@@ -76,6 +77,7 @@ class Sources:
         """
         roles: dict[str, list[int]] = {"positive": [], "negative": [], "speech": [], "noise": []}
         rooms = list(simulated_rooms)
+        bounds = {}
         for number, clip in enumerate(pool.clips):
             n = len(pool.samples(number))
             if clip.label == "rir":
@@ -84,8 +86,9 @@ class Sources:
                 roles["noise"].append(number)
             elif clip.label == "negative" and n > speech_min_s * SAMPLE_RATE:
                 roles["speech"].append(number)
-            elif _bounds(clip, pool.samples(number)):  # else there is nothing to hear
+            elif found := _bounds(clip, pool.samples(number)):  # else there is nothing to hear
                 roles[clip.label].append(number)
+                bounds[number] = found
         return cls(
             pool,
             positives=_by_speaker(pool.clips, roles["positive"], balance, people_weight),
@@ -95,12 +98,13 @@ class Sources:
             speech=_by_duration(pool, roles["speech"]),
             noise=_by_duration(pool, roles["noise"]),
             rooms=tuple(rooms),
+            bounds=bounds,
         )
 
     def word(self, number: int) -> Word:
         """A positive or negative clip, trimmed to its speech with 50 ms around it."""
         samples = self.pool.samples(number)
-        start, end = _bounds(self.pool.clips[number], samples) or (0, len(samples))
+        start, end = self.bounds[number]
         first = max(0, start - MARGIN)
         return Word(to_float32(samples[first : end + MARGIN]), start - first, end - first)
 
