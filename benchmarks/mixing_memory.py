@@ -1,6 +1,6 @@
 """Whether the workers' memory stays flat while a hundred thousand scenes are made.
 
-    python benchmarks/mixing_memory.py --scenes 100000 --workers 2 --json benchmarks/mixing_memory.json
+    python benchmarks/mixing_memory.py --json benchmarks/mixing_memory.json
 
 A real feature store is built of short scenes (1.5 s, so that there are many), and each worker's
 resident memory is read from /proc every few seconds: ``anonymous`` is what it allocated, ``mapped``

