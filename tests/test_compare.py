@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from demo_streams import demo_streams, with_thresholds
 
-from data_tools.clip import Clip, Group
+from data_tools.clip import Clip
 from training.comparing import SAFE, UNKNOWN, WORSE, Pair, holm, mcnemar, paired, rates, verdict
-from training.stream_folder import write
-from training.streams import PHRASES, SPEECH, Stream, Truth
-from wakeword.audio import SAMPLE_RATE
+from training.streams import Truth
 from wakeword.bundle import Bundle
 from wakeword.cli import main
 
@@ -79,43 +78,13 @@ def test_one_group_that_loses_is_worse_though_the_whole_wins() -> None:
 
 @pytest.fixture
 def streams(tmp_path: Path, recording: np.ndarray) -> Path:
-    """The demo's minute, its phrases as the detector hears them, as streams."""
-    bundle = Bundle.load("robert_turn_on")
-    from training.evaluate import listen
-
-    times = listen(bundle, Stream("demo", recording)).detections(bundle, 0.5)
-    truths = tuple(
-        Truth(t - 1.2, t - 0.1, Clip(f"{i}", "", "positive", "tts", speaker=f"s{i}",
-                                     group=Group(sex="f")))
-        for i, t in enumerate(times)
-    )  # fmt: skip
-    quiet = np.zeros(31 * 60 * SAMPLE_RATE, np.int16)
-    folder = tmp_path / "streams"
-    made = [
-        *(Stream(f"demo {i}", recording, truths, PHRASES, "synthetic voices") for i in range(2)),
-        Stream("quiet", quiet, kind=SPEECH),
-    ]
-    write(folder, bundle.phrase, {"made": "for a test"}, made)
-    return folder
+    return demo_streams(tmp_path / "streams", recording).path
 
 
 def test_the_exit_status_is_for_a_release_script(
     streams: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good = Bundle.load("robert_turn_on")
-    deaf = Bundle.create(
-        "deaf",
-        replace(
-            good.manifest,
-            wakeword=replace(
-                good.extension,
-                operating_points=tuple(
-                    replace(p, threshold=0.999) for p in good.extension.operating_points
-                ),
-            ),
-        ),
-        good.model,
-    )
+    deaf = with_thresholds("deaf", 0.999)
     new = str(deaf.save(tmp_path / "new"))
     command = ["train", "compare", "robert_turn_on", new, str(streams), "--workers", "1", "--json"]
     assert main(command) == 1

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 COMMANDS = {
     "streams": ("training.commands.streams", "Make long audio with known truth to measure on."),
     "evaluate": ("training.commands.evaluate", "Measure a bundle on streams, with intervals."),
+    "report": ("training.commands.report", "Write a page to see and hear what a bundle does."),
+    "errors": ("training.commands.errors", "List what went wrong; make training clips of it."),
+    "runs": ("training.commands.runs", "Compare runs: what differs in recipe and result."),
     "compare": ("training.commands.compare", "Say whether a bundle may replace another."),
     "tune": ("training.commands.tune", "Adapt a bundle to the people of a household."),
 }
