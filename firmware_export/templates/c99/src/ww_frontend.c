@@ -209,6 +209,7 @@ static void plain_butterflies(complex16 *p, const complex16 *end, int step)
     }
 }
 
+#if !defined(__AVX2__) || defined(WW_PLAIN_C)
 /* Two bins of the real spectrum from those of the complex one. */
 static void split_pair(complex16 *low, complex16 *high, const int16_t *turn)
 {
@@ -232,6 +233,8 @@ static uint32_t window_pair(complex16 *to, const int16_t *audio, const int16_t *
     return (uint32_t)(re < 0 ? -re : re) | (uint32_t)(im < 0 ? -im : im);
 }
 
+#endif
+
 static uint32_t energy_of(complex16 bin)
 {
     return (uint32_t)(bin.re * bin.re) + (uint32_t)(bin.im * bin.im);
@@ -247,74 +250,130 @@ static void stage(complex16 x[FFT_POINTS], int step)
     }
 }
 
-#if defined(__SSE2__) && !defined(WW_PLAIN_C)
-/* x86: four butterflies side by side, for the host tool. The same numbers. */
-#include <emmintrin.h>
+#if defined(__AVX2__) && !defined(WW_PLAIN_C)
+/* x86: four butterflies, bins or pairs side by side, for the host tool. The same numbers. */
+#include <immintrin.h>
 
-/* Four sums of products as rounded Q15, still 32 bits wide. */
-static __m128i rounded(__m128i sums)
+static __m128i load(const void *p)
 {
-    return _mm_srai_epi32(_mm_add_epi32(sums, _mm_set1_epi32(1 << 14)), 15);
+    return _mm_loadu_si128((const __m128i *)p);
 }
 
-static __m128i four_quarters(const complex16 *p)
+static void store(void *p, __m128i value)
 {
-    const __m128i values = _mm_loadu_si128((const __m128i *)p), zero = _mm_setzero_si128();
-    const __m128i scale = _mm_set1_epi32(32767 / 4);
-    return _mm_packs_epi32(rounded(_mm_madd_epi16(_mm_unpacklo_epi16(values, zero), scale)),
-                           rounded(_mm_madd_epi16(_mm_unpackhi_epi16(values, zero), scale)));
+    _mm_storeu_si128((__m128i *)p, value);
 }
 
-/* `turns` holds the factors of four values, once as (re, -im), once as (im, re). */
-static __m128i four_turned_quarters(const complex16 *p, int16_t turns[2][8])
+static __m128i four_divided(__m128i values, int divisor)
 {
-    const __m128i values = four_quarters(p);
-    const __m128i by_re = _mm_loadu_si128((const __m128i *)turns[0]);
-    const __m128i by_im = _mm_loadu_si128((const __m128i *)turns[1]);
-    const __m128i re = rounded(_mm_madd_epi16(values, by_re));
-    const __m128i im = rounded(_mm_madd_epi16(values, by_im));
-    return _mm_or_si128(_mm_and_si128(re, _mm_set1_epi32(0xFFFF)), _mm_slli_epi32(im, 16));
+    return _mm_mulhrs_epi16(values, _mm_set1_epi16((int16_t)(32767 / divisor)));
+}
+
+/* The imaginary parts with the other sign. */
+static __m128i conjugate(__m128i values)
+{
+    const __m128i im = _mm_set1_epi32(-65536);
+    return _mm_sub_epi16(_mm_xor_si128(values, im), im);
+}
+
+static __m128i swapped(__m128i values)
+{
+    return _mm_shufflehi_epi16(_mm_shufflelo_epi16(values, 0xB1), 0xB1);
+}
+
+static __m128i four_turned(__m128i values, __m128i turns)
+{
+    const __m128i half = _mm_set1_epi32(1 << 14);
+    const __m128i re = _mm_add_epi32(_mm_madd_epi16(values, conjugate(turns)), half);
+    const __m128i im = _mm_add_epi32(_mm_madd_epi16(values, swapped(turns)), half);
+    return _mm_blend_epi16(_mm_srli_epi32(re, 15), _mm_slli_epi32(im, 1), 0xAA);
+}
+
+static __m128i four_factors(int k, int stride)
+{
+    int32_t words[4];
+    for (int i = 0; i < 4; i++) {
+        memcpy(&words[i], ww_twiddles + 2 * (k + i) * stride, sizeof *words);
+    }
+    return load(words);
 }
 
 static void stage_by_four(complex16 x[FFT_POINTS], int step)
 {
-    const __m128i odd_parts = _mm_set1_epi32(-65536); /* the imaginary ones */
+    const int stride = FFT_POINTS / 4 / step;
     for (int k = 0; k < step; k += 4) {
-        int16_t turns[3][2][8];
-        for (int i = 0; i < 12; i++) {
-            const complex16 turn =
-                factor(ww_twiddles, (i / 4 + 1) * (k + i % 4) * (FFT_POINTS / 4 / step));
-            turns[i / 4][0][i % 4 * 2] = turns[i / 4][1][i % 4 * 2 + 1] = turn.re;
-            turns[i / 4][1][i % 4 * 2] = turn.im;
-            turns[i / 4][0][i % 4 * 2 + 1] = (int16_t)-turn.im;
-        }
+        const __m128i turn = four_factors(k, stride), next_turn = four_factors(k, 2 * stride);
+        const __m128i last_turn = four_factors(k, 3 * stride);
         for (complex16 *p = x + k; p < x + FFT_POINTS; p += 4 * step) {
-            const __m128i a = four_quarters(p), b = four_turned_quarters(p + step, turns[0]);
-            const __m128i c = four_turned_quarters(p + 2 * step, turns[1]);
-            const __m128i d = four_turned_quarters(p + 3 * step, turns[2]);
+            const __m128i a = four_divided(load(p), 4);
+            const __m128i b = four_turned(four_divided(load(p + step), 4), turn);
+            const __m128i c = four_turned(four_divided(load(p + 2 * step), 4), next_turn);
+            const __m128i d = four_turned(four_divided(load(p + 3 * step), 4), last_turn);
             const __m128i even = _mm_add_epi16(a, c), odd = _mm_add_epi16(b, d);
-            const __m128i difference = _mm_sub_epi16(a, c), turn = _mm_sub_epi16(b, d);
-            const __m128i swapped = _mm_shufflehi_epi16(_mm_shufflelo_epi16(turn, 0xB1), 0xB1);
-            const __m128i turned = /* by -i */
-                _mm_sub_epi16(_mm_xor_si128(swapped, odd_parts), odd_parts);
-            _mm_storeu_si128((__m128i *)p, _mm_add_epi16(even, odd));
-            _mm_storeu_si128((__m128i *)(p + step), _mm_add_epi16(difference, turned));
-            _mm_storeu_si128((__m128i *)(p + 2 * step), _mm_sub_epi16(even, odd));
-            _mm_storeu_si128((__m128i *)(p + 3 * step), _mm_sub_epi16(difference, turned));
+            const __m128i difference = _mm_sub_epi16(a, c);
+            const __m128i turned = conjugate(swapped(_mm_sub_epi16(b, d))); /* by -i */
+            store(p, _mm_add_epi16(even, odd));
+            store(p + step, _mm_add_epi16(difference, turned));
+            store(p + 2 * step, _mm_sub_epi16(even, odd));
+            store(p + 3 * step, _mm_sub_epi16(difference, turned));
         }
     }
 }
+
+/* The floor of half the sum, of half the difference. */
+static __m128i half_sum(__m128i a, __m128i b)
+{
+    return _mm_add_epi16(_mm_and_si128(a, b), _mm_srai_epi16(_mm_xor_si128(a, b), 1));
+}
+
+static __m128i half_difference(__m128i a, __m128i b)
+{
+    const __m128i not_b = _mm_xor_si128(b, _mm_set1_epi16(-1));
+    return _mm_sub_epi16(_mm_or_si128(a, not_b), _mm_srai_epi16(_mm_xor_si128(a, not_b), 1));
+}
+
+static void split_real(complex16 x[FFT_POINTS])
+{
+    for (int k = 1; k <= FFT_POINTS / 2; k += 4) {
+        complex16 *low = x + k, *high = x + FFT_POINTS - k - 3;
+        const __m128i mirrored = conjugate(_mm_shuffle_epi32(load(high), 0x1B));
+        const __m128i a = four_divided(load(low), 2), b = four_divided(mirrored, 2);
+        const __m128i sum = _mm_add_epi16(a, b);
+        const __m128i turned =
+            four_turned(_mm_sub_epi16(a, b), load(ww_real_twiddles + 2 * (k - 1)));
+        const __m128i last = _mm_blend_epi16(half_difference(sum, turned),
+                                             half_difference(turned, sum), 0xAA);
+        store(low, half_sum(sum, turned));
+        store(high, _mm_shuffle_epi32(last, 0x1B));
+    }
+}
+
+static uint32_t window_pairs(complex16 *x, const int16_t *audio)
+{
+    __m256i bits = _mm256_setzero_si256();
+    for (int k = 0; k < WW_WINDOW_SAMPLES / 2; k += 8) {
+        const __m256i samples = _mm256_loadu_si256((const __m256i *)(const void *)(audio + 2 * k));
+        const __m256i factors =
+            _mm256_loadu_si256((const __m256i *)(const void *)(ww_window + 2 * k));
+        const __m256i values = _mm256_or_si256(
+            _mm256_slli_epi16(_mm256_mulhi_epi16(samples, factors), 16 - WW_WINDOW_BITS),
+            _mm256_srli_epi16(_mm256_mullo_epi16(samples, factors), WW_WINDOW_BITS));
+        complex16 pairs[8];
+        bits = _mm256_or_si256(bits, _mm256_abs_epi16(values));
+        _mm256_storeu_si256((__m256i *)(void *)pairs, values);
+        for (int i = 0; i < 8; i++) {
+            x[ww_fft_order[k + i]] = pairs[i];
+        }
+    }
+    uint32_t words[8], all = 0;
+    _mm256_storeu_si256((__m256i *)(void *)words, bits);
+    for (int i = 0; i < 8; i++) {
+        all |= words[i];
+    }
+    return all;
+}
 #else
 #define stage_by_four stage
-#endif
-
-static void fft_complex(complex16 x[FFT_POINTS])
-{
-    stage(x, 1);
-    stage_by_four(x, 4);
-    stage_by_four(x, 16);
-    stage_by_four(x, 64);
-}
 
 /* The spectrum of 512 real samples from that of 256 complex ones made of their pairs; bins 0 and
  * 256 are left out, the filter bank does not use them. */
@@ -326,16 +385,32 @@ static void split_real(complex16 x[FFT_POINTS])
     }
 }
 
+/* Windows the audio into `x` as pairs in FFT order; returns bits that are in their sizes. */
+static uint32_t window_pairs(complex16 *x, const int16_t *audio)
+{
+    uint32_t bits = 0;
+    for (int k = 0; k < WW_WINDOW_SAMPLES / 2; k++) {
+        bits |= window_pair(&x[ww_fft_order[k]], audio + 2 * k, ww_window + 2 * k);
+    }
+    return bits;
+}
+#endif
+
+static void fft_complex(complex16 x[FFT_POINTS])
+{
+    stage(x, 1);
+    stage_by_four(x, 4);
+    stage_by_four(x, 16);
+    stage_by_four(x, 64);
+}
+
 /* ---- Window to filter bank ---- */
 
 /* Windows the audio into `x` as pairs in FFT order, shifted up as far as it fits; returns the
  * shift. */
 static int window_audio(const int16_t audio[WW_WINDOW_SAMPLES], complex16 x[FFT_POINTS])
 {
-    uint32_t bits = 0; /* of all sizes together; only the highest matters */
-    for (int k = 0; k < WW_WINDOW_SAMPLES / 2; k++) {
-        bits |= window_pair(&x[ww_fft_order[k]], audio + 2 * k, ww_window + 2 * k);
-    }
+    uint32_t bits = window_pairs(x, audio); /* of all sizes together; only the highest matters */
     for (int k = WW_WINDOW_SAMPLES / 2; k < FFT_POINTS; k++) {
         memset(&x[ww_fft_order[k]], 0, sizeof *x);
     }
