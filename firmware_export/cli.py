@@ -85,6 +85,68 @@ def tflm(bundle: str, folder: Path, audio: Path | None, force: bool) -> None:
 
 
 @export.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+def key(path: Path) -> None:
+    """Make a key to sign updates with, into FILE; print the public key for the devices.
+
+    With a FILE that is there already, print its public key.
+    """
+    from firmware_export import update as updates
+
+    public = updates.public_key(updates.read_key(path)) if path.exists() else updates.make_key(path)
+    click.echo(f'[update]\nkey = "{public}"')
+
+
+@export.command()
+@click.argument("bundle")
+@click.option(
+    "--key", "key_path", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="The private key, as `wakeword export key` made it.",
+)  # fmt: skip
+@click.option(
+    "-o", "path", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="The file to write.",
+)  # fmt: skip
+@click.option(
+    "--audio", type=click.Path(path_type=Path), metavar="FILE",
+    help="Audio with the phrase in it, for the self-test; else the shipped recording.",
+)  # fmt: skip
+@click.option(
+    "--serial", type=click.IntRange(1), metavar="N",
+    help="Devices take a higher one only.  [default: seconds since 1970]",
+)  # fmt: skip
+@click.option(
+    "--most-wakes-per-hour", type=click.FloatRange(0, min_open=True), default=20.0,
+    show_default=True, metavar="X",
+    help="A device on which it wakes more often in its first hour rolls back.",
+)  # fmt: skip
+def update(
+    bundle: str, key_path: Path, path: Path, audio: Path | None, serial: int | None,
+    most_wakes_per_hour: float,
+) -> None:  # fmt: skip
+    """Sign a bundle as an update for devices: `wakeword update FILE|URL` takes it there."""
+    from firmware_export import update as updates
+    from wakeword.audio import read_file
+    from wakeword.bundle import Bundle
+    from wakeword.demo import RECORDING
+    from wakeword.release import fingerprint
+    from wakeword.spec import write_atomic
+
+    release, data = updates.make_release(
+        Bundle.load(bundle),
+        read_file(audio or RECORDING),
+        updates.read_key(key_path),
+        serial,
+        most_wakes_per_hour,
+    )
+    write_atomic(path, data)
+    click.echo(
+        f"{path}: release {release.serial} of {release.name}, {len(data) // 1000} kB, wakes "
+        f"{len(release.golden.detections_s)} times in its self-test, sha256 {fingerprint(data)}"
+    )
+
+
+@export.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def verify(folder: Path, as_json: bool) -> int:

@@ -29,6 +29,8 @@ COMMANDS = {
     "clips": ("wakeword.clips_cli", "What the device heard and kept, if its owner wants that."),
     "service": ("wakeword.service", "Listen as a systemd service, from boot on."),
     "doctor": ("wakeword.doctor", "Look at microphone, levels, models and CPU; say what to mend."),
+    "calibrate": ("wakeword.calibrate", "Find the threshold for this room and voice."),
+    "update": ("wakeword.update", "Take a signed release of a bundle, and go back."),
     "info": ("wakeword.info", "Show what a bundle is, what it learned from, and its numbers."),
 }
 # What each noun needs besides the base install has the extra of the same name.

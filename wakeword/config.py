@@ -15,6 +15,7 @@ from wakeword.actions.mqtt import MqttAction, MqttSpec
 from wakeword.actions.webhook import WebhookAction, WebhookSpec
 from wakeword.actions.when import Conditional, When
 from wakeword.bundle import DEFAULT_NAME, Bundle
+from wakeword.calibration import Calibrations, default_path
 from wakeword.clips import ClipsSpec
 from wakeword.dashboard import DashboardSpec
 from wakeword.detector import Detector
@@ -22,6 +23,7 @@ from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
 from wakeword.monitor import MonitorSpec
 from wakeword.spec import parse, read_toml
+from wakeword.trial import UpdateSpec, resolve
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class DetectorSpec:
     gate: bool = True
     threshold: float | None = None
     sensitivity: str | None = None  # an operating point of the bundles
+    calibration: str = ""  # what `wakeword calibrate` found; "": in the user's configuration folder
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -62,14 +65,18 @@ class DetectorSpec:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold is {self.threshold}; expected 0 to 1")
 
-    def load(self) -> Detector:
-        """The detector."""
-        return Detector.load(
-            *self.models,
-            gate=self.gate,
-            threshold=self.threshold,
-            operating_point=self.sensitivity,
-        )
+    @property
+    def calibration_path(self) -> Path:
+        """The file of `wakeword calibrate`."""
+        return Path(self.calibration).expanduser() if self.calibration else default_path()
+
+    def load(self, report: Callable[[str], None] = lambda message: None) -> Detector:
+        """The detector. A threshold or sensitivity of ours goes before a calibrated one."""
+        bundles = [Bundle.load(model) for model in self.models]
+        threshold: float | dict[str, float] | None = self.threshold
+        if threshold is None and self.sensitivity is None:
+            threshold = Calibrations.load(self.calibration_path).thresholds(bundles, report)
+        return Detector(bundles, self.gate, threshold, self.sensitivity)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ class Config:
     clips: ClipsSpec = field(default_factory=ClipsSpec)
     monitor: MonitorSpec = field(default_factory=MonitorSpec)
     dashboard: DashboardSpec = field(default_factory=DashboardSpec)
+    update: UpdateSpec = field(default_factory=UpdateSpec)
 
     @classmethod
     def load(cls, path: str | Path) -> Config:
@@ -98,6 +106,10 @@ class Config:
             for m in config.detector.models
         )
         return replace(config, detector=replace(config.detector, models=beside))
+
+    def installed_models(self) -> tuple[str, ...]:
+        """The models, each by the path of its installed release if an update brought one."""
+        return resolve(self.update, self.detector.models)
 
     def all_actions(self) -> list[When]:
         """The specifications of all actions, in the order in which they are carried out."""

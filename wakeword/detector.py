@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class Detector:
         self,
         bundles: Sequence[Bundle],
         gate: bool | VadGate = True,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         operating_point: str | None = None,
         trace: Trace | None = None,
     ):
@@ -57,13 +57,14 @@ class Detector:
         path: str | Path,
         *more_paths: str | Path,
         gate: bool | VadGate = True,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         operating_point: str | None = None,
         trace: Trace | None = None,
     ) -> Detector:
         """A detector for one bundle or more, by path or by a shipped bundle's name.
 
-        ``threshold`` replaces every bundle's own; ``operating_point`` picks one of those that a
+        ``threshold`` replaces every bundle's own, or those of the models whose sha256 it has as
+        keys; ``operating_point`` picks one of those that a
         bundle carries (strict, balanced, eager). Raises BundleError.
         """
         bundles = [Bundle.load(p) for p in (path, *more_paths)]
@@ -176,9 +177,16 @@ class Detector:
 class _Listener:
     """One bundle's network and decision, and the frames that wait for a whole step."""
 
-    def __init__(self, bundle: Bundle, threshold: float | None, operating_point: str | None):
+    def __init__(
+        self,
+        bundle: Bundle,
+        threshold: float | Mapping[str, float] | None,
+        operating_point: str | None,
+    ):
         extension = bundle.extension
         self.bundle = bundle
+        if isinstance(threshold, Mapping):
+            threshold = threshold.get(extension.model_sha256)
         self.model = StreamingModel.of(bundle)
         self.decision = Decision(
             threshold=bundle.threshold(operating_point) if threshold is None else threshold,

@@ -27,6 +27,7 @@ from wakeword.microphone import Microphone
 from wakeword.monitor import Monitor
 from wakeword.notify import Notifier
 from wakeword.reload import ModelWatch
+from wakeword.trial import Trials, begin
 
 DASHBOARD_PORT = 8410
 
@@ -49,6 +50,12 @@ def hear(
         for action in actions:
             action.tend()
         after_block(block)
+
+
+def load(config: Config, report: Callable[[str], None]) -> Detector:
+    """The detector, with the releases that updates brought."""
+    models = begin(config.update, config.detector.models, report)
+    return replace(config.detector, models=models).load(report)
 
 
 @contextmanager
@@ -178,14 +185,16 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
     microphone = config.microphone.make(on_change=lambda message: console.say(message))
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(microphone))
-        detector = config.detector.load()
+        detector = load(config, lambda message: click.echo(f"wakeword: {message}", err=True))
         console = Console(microphone, detector, as_json)
         notifier = Notifier()
         actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
         keeper = ClipKeeper(config.clips, detector, console.say)
         monitor = Monitor(config.monitor, detector, microphone, console.say)
         dashboard = Dashboard(config.dashboard, detector, microphone)
-        actions += [keeper, monitor, dashboard, notifier, ModelWatch(detector, console.say)]
+        trials = Trials(config.update, config.detector.models, detector, console.say)
+        watch = ModelWatch(detector, console.say)
+        actions += [keeper, monitor, dashboard, notifier, trials, watch]
         for action in actions:
             stack.callback(action.close)
         stack.enter_context(microphone)
@@ -203,6 +212,7 @@ def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
             dashboard.hear(block)
 
         hear(microphone, detector, actions, console.show, after_block)
+        trials.ended()
     return 0
 
 

@@ -28,6 +28,7 @@ class ModelWatch:
         self._report = report
         self._look_s = look_s
         self._looked_at = time.monotonic()
+        self._bundles = detector.bundles
         self._known = self._seen = self._signature()
 
     def fire(self, detection: Detection) -> None:
@@ -39,6 +40,10 @@ class ModelWatch:
         if now - self._looked_at < self._look_s:
             return
         self._looked_at = now
+        if self._detector.bundles is not self._bundles:  # an update brought others
+            self._bundles = self._detector.bundles
+            self._known = self._seen = self._signature()
+            return
         before, self._seen = self._seen, self._signature()
         if self._seen == self._known or self._seen != before:
             return
@@ -48,6 +53,7 @@ class ModelWatch:
         except WakewordError as error:
             self._report(f"{error}; the model in memory goes on")
             return
+        self._bundles = self._detector.bundles
         self._report("the models were replaced; the new ones are listening")
 
     def close(self) -> None:

@@ -54,6 +54,7 @@ SYSTEM_HARDENING = """\
 User={user}
 SupplementaryGroups={groups}
 ProtectSystem=strict
+StateDirectory=wakeword
 ProtectHome=read-only
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
