@@ -6,13 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from wakeword.spec import read_toml
 
 ROOT = Path(__file__).parents[1]
 DEVICE_EXTRAS = ("mqtt", "gpio", "wyoming", "update", "dashboard")
@@ -28,7 +29,7 @@ UNREACHABLE = ("ConnectionError", "Max retries", "ServiceError", "Failed to conn
 
 def device_packages() -> set[str]:
     """Everything that the base install and the device's extras pull in here."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = read_toml(ROOT / "pyproject.toml")["project"]
     wanted = list(project["dependencies"])
     for extra in DEVICE_EXTRAS:
         wanted += project["optional-dependencies"][extra]

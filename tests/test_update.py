@@ -332,7 +332,7 @@ def test_a_release_that_gives_no_score_is_rolled_back(
     config: Config, tmp_path: Path, release: bytes, audio: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("wakeword.trial.DEAF_S", 8.0)
+    monkeypatch.setattr("wakeword.trial.DEAF_S", 3.0)
     home = Home(config)
     home.detector.__class__ = Stuck
     take(config, saved(tmp_path, release))
