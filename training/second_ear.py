@@ -29,7 +29,7 @@ class SecondEarSpec:
     competitor_distance: float = 1.2  # nearer ones may be the phrase in somebody's accent
     window_s: float = 2.0  # a phrase lies within this
     hold_s: float = 0.42  # the phrase may have ended this long ago
-    floor: float = 0.03  # a wake score under this is final
+    floor: float = 0.25  # a wake score under this is final; under one step in a hundred passes it
     strength: float = 1000.0  # of the fusion below against what the voices kept aside say
     fusion: Fusion = field(default_factory=lambda: Fusion(0.0, 1.0, 0.5, 0.05))
 
