@@ -119,7 +119,7 @@ def test_an_export_of_the_wake_head_says_what_it_left_out(
     from firmware_export.verify import verify
 
     path = two_heads.save(tmp_path)
-    for heads, said in (("wake", "Left out (`--heads wake`): phones"), ("all", "has 2 outputs")):
+    for heads, said in (("wake", "(`--heads wake`): phones"), ("all", "has 2 outputs")):
         folder = tmp_path / heads
         arguments = ["c99", str(path), "-o", str(folder), "--heads", heads]
         export.main(arguments, standalone_mode=False)
