@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.batches import Batch
+from training.events import EventLog
+from training.pace import Pace
 from wakeword.errors import WakewordError
 from wakeword.spec import write_atomic
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 Weights = list[npt.NDArray[Any]]
+PRECISIONS = ("float32", "mixed_bfloat16")  # float16 would need its loss scaled
 
 
 class TrainingError(WakewordError):
@@ -39,6 +42,11 @@ class FitSpec:
     check_steps: int = 500  # between validations, and the checkpoints that go with them
     clip_norm: float = 1.0  # of a gradient
     weight_decay: float = 1e-4
+    precision: str = "float32"  # of the arithmetic; mixed_bfloat16 on a GPU. Weights are float32
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision {self.precision!r}; expected {' or '.join(PRECISIONS)}")
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,14 @@ def fit(
     validate: Validate,
     folder: Path,
     loss: keras.losses.Loss | None = None,
+    watch: Callable[[dict[str, float]], None] | None = None,
 ) -> Weights:
     """Train ``model``; the averaged weights that validated best.
 
     ``loss`` is the binary cross-entropy of logits unless another is given. ``folder`` receives
     ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
     a checkpoint, training goes on from there to the result that it would have had without a stop.
+    ``watch`` is told each line; whatever it raises ends the training.
     Raises TrainingError on a loss that is not finite; the checkpoint keeps the last good weights.
     """
     import keras
@@ -105,17 +115,21 @@ def fit(
         jit_compile=False,  # ten times slower on a CPU
     )
     optimizer.build(model.trainable_variables)
+    _compute_in(model, spec.precision)
     progress = _Progress.load(folder, model, optimizer)
     sampler.mined = progress.mined
+    pace, events = Pace(), EventLog(folder)
 
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                TextColumn("{task.fields[last]}"))  # fmt: skip
     with Progress(*columns) as bar:
         task = bar.add_task("", total=spec.steps, completed=progress.step, last=progress.last)
         while progress.step < spec.steps:
-            batch = sampler.batch(progress.step)
+            with pace.waiting():
+                batch = sampler.batch(progress.step)
             optimizer.learning_rate = learning_rate(progress.step, spec)
-            cost = float(model.train_on_batch(batch.frames, batch.targets, batch.weights))
+            with pace.working(len(batch.frames)):
+                cost = float(model.train_on_batch(batch.frames, batch.targets, batch.weights))
             if not math.isfinite(cost):
                 raise TrainingError(
                     f"the loss is {cost} at step {progress.step}; the weights of step "
@@ -125,10 +139,24 @@ def fit(
             progress.count(cost, model.get_weights(), spec.average_steps)
             if progress.step % spec.check_steps == 0 or progress.step == spec.steps:
                 progress.judge(model, validate)
+                progress.lines[-1] |= pace.take()
                 progress.save(folder, model, optimizer)
                 sampler.mined = progress.mined
-            bar.update(task, completed=progress.step, last=progress.last)
+                events.write(progress.lines[-1])
+                if watch:
+                    watch(progress.lines[-1])
+            bar.update(task, completed=progress.step, last=f"{pace.words}  {progress.last}")
     return progress.best
+
+
+def _compute_in(model: keras.Model, precision: str) -> None:
+    """Let every layer compute in a precision; the weights themselves stay float32."""
+    import keras
+
+    if precision != "float32":
+        for layer in model._flatten_layers(include_self=False):
+            if layer.weights:
+                layer.dtype_policy = keras.DTypePolicy(precision)
 
 
 class _Progress:

@@ -12,8 +12,9 @@ import click
 @click.command(name="runs")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="Also what is the same in all.")
+@click.option("--mlflow", "uri", help="Log the runs to this MLflow tracking server or folder too.")
 @click.option("--json", "as_json", is_flag=True)
-def command(folders: tuple[Path, ...], everything: bool, as_json: bool) -> None:
+def command(folders: tuple[Path, ...], everything: bool, uri: str | None, as_json: bool) -> None:
     """Compare runs: where recipes differ, and beneath that where results differ.
 
     FOLDERS are run folders, or folders of them; runs/ by default.
@@ -21,6 +22,14 @@ def command(folders: tuple[Path, ...], everything: bool, as_json: bool) -> None:
     from training import run_table
 
     rows = run_table.find(folders or (Path("runs"),))
+    if uri:
+        from training import tracking
+        from training.report import learning_lines
+
+        for row in rows:
+            has_lines = (row.folder / "metrics.jsonl").exists()
+            lines = learning_lines(row.folder if has_lines else None)
+            tracking.to_mlflow(row, lines, uri, "wakeword")
     recipes, results = [r.recipe for r in rows], [r.results for r in rows]
     whole = everything or len(rows) == 1
     recipe_keys = list(dict.fromkeys(k for t in recipes for k in t))
