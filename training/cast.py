@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from data_tools.augment.room import RoomSimulator, tidy_response
-from data_tools.clip import SPLITS, Clip
+from data_tools.clip import Clip
 from data_tools.dataset import Dataset
+from training.division import divide, gather, refuse_both_sides
 from training.runs import clips_sha256
 from training.streams import (
     CONDITIONS,
@@ -62,7 +63,6 @@ class Cast:
     def of_recipe(cls, path: Path) -> Cast:
         """The test split of a recipe, without anybody whom the recipe learns from."""
         from training.config import read_recipe
-        from training.division import divide, gather
 
         recipe = read_recipe(path)
         phrase = recipe.about.phrase
@@ -78,7 +78,7 @@ class Cast:
         for folder in folders:
             dataset = Dataset.open(folder)
             clips += [replace(c, path=str(dataset.path(c).resolve())) for c in dataset.clips()]
-        _refuse_both_sides(clips)
+        refuse_both_sides(clips)
         if split != "all":
             found = sorted({c.split or "none" for c in clips})
             clips = [c for c in clips if c.split == split]
@@ -142,17 +142,3 @@ class Cast:
 
 def _needs_rooms(conditions: Sequence[str]) -> bool:
     return any(CONDITIONS[name].closeness_db is not None for name in conditions)
-
-
-def _refuse_both_sides(clips: Sequence[Clip]) -> None:
-    """A speaker in train and in test makes every number of the test a mirage."""
-    splits: dict[str, set[str]] = {}
-    for clip in clips:
-        if clip.speaker and clip.split in SPLITS:
-            splits.setdefault(clip.speaker, set()).add(clip.split)
-    for speaker, inside in splits.items():
-        if "test" in inside and len(inside) > 1:
-            raise WakewordError(
-                f"the speaker {speaker!r} is in the splits {', '.join(sorted(inside))}; a test on "
-                "people who were learned from says nothing: wakeword data split --again"
-            )

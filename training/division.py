@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data_tools.clip import Clip
+from data_tools.clip import SPLITS, Clip
 from data_tools.dataset import Dataset
 from data_tools.tables import Tables
 from training.config import DataSpec
@@ -35,6 +35,8 @@ def divide(spec: DataSpec, phrase: str, beside: Path) -> Division:
     occur in train are left out. WakewordError if there is nothing to learn.
     """
     clips = list(gather(spec, phrase, beside))
+    # Synthetic voices share the humans behind them: those who are learned from leave the test.
+    refuse_both_sides([clip for clip in clips if clip.origin in ("recorded", "device")])
     learnable = [
         clip
         for clip in clips
@@ -80,6 +82,20 @@ def gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
                 label="positive" if clip.phrase == phrase else
                 "negative" if clip.label == "positive" else clip.label,
             )  # fmt: skip
+
+
+def refuse_both_sides(clips: Sequence[Clip]) -> None:
+    """A speaker in train and in test makes every number of the test a mirage."""
+    splits: dict[str, set[str]] = {}
+    for clip in clips:
+        if clip.speaker and clip.split in SPLITS:
+            splits.setdefault(clip.speaker, set()).add(clip.split)
+    for speaker, inside in splits.items():
+        if "test" in inside and len(inside) > 1:
+            raise WakewordError(
+                f"the speaker {speaker!r} is in the splits {', '.join(sorted(inside))}; a test on "
+                "people who were learned from says nothing: wakeword data split --again"
+            )
 
 
 def is_aside(clip: Clip, spec: DataSpec) -> bool:
