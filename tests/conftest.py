@@ -68,6 +68,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_dataset(folder / "words", np.random.default_rng(7))
     (folder / "recipe.toml").write_text(RECIPE)
     status = main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
-                   "--workers", "1"])  # fmt: skip
+                   "--workers", "1", "--mistakes", "1"])  # fmt: skip
     assert status == 0
     return folder / "run" / "ah_ee_oo.json"

@@ -69,6 +69,8 @@ def train() -> None:
 @click.option("--workers", default=lambda: os.cpu_count() or 1, show_default="one a core",
               type=click.IntRange(1), help="Processes that compute features.")  # fmt: skip
 @click.option("--ray", help="Compute features on this Ray cluster instead: HOST:PORT, or auto.")
+@click.option("--mistakes", default=24, show_default=True, type=click.IntRange(0),
+              help="At most so many are drawn in report.html.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
 def run(
     recipe: Path | None,
@@ -80,6 +82,7 @@ def run(
     out: Path | None,
     workers: int,
     ray: str | None,
+    mistakes: int,
     as_json: bool,
 ) -> None:
     """Train a model by RECIPE (a .toml file), or for a typed --phrase; write a run folder.
@@ -103,7 +106,7 @@ def run(
     else:
         assert recipe is not None
         folder = out or Path("runs") / recipe.stem
-    bundle = pipeline.run(recipe, folder, workers, ray)
+    bundle = pipeline.run(recipe, folder, workers, ray, mistakes)
     _show(bundle, as_json)
     click.echo(f"bundle: {folder / bundle.name}.json", err=as_json)
 

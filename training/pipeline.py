@@ -18,7 +18,7 @@ from data_tools.licences import allows_products
 from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
 from data_tools.sources import Sources
-from training import features, package, trial
+from training import features, package, report, trial
 from training.backbone import Backbone
 from training.batches import Sampler
 from training.calibrate import operating_points
@@ -51,10 +51,17 @@ if TYPE_CHECKING:
 CALIBRATION_FRAMES = 60_000  # ten minutes: the ranges of the int8 network come from these
 
 
-def run(recipe_path: Path, folder: Path, workers: int = 1, ray: str | None = None) -> Bundle:
-    """Train, export, calibrate and evaluate; the bundle, which lies in ``folder`` by then.
+def run(
+    recipe_path: Path,
+    folder: Path,
+    workers: int = 1,
+    ray: str | None = None,
+    mistakes: int = 24,
+) -> Bundle:
+    """Train, export, calibrate, evaluate and report; the bundle, which lies in ``folder`` by then.
 
-    Features come from ``workers`` processes, or from the Ray cluster at the address ``ray``.
+    Features come from ``workers`` processes, or from the Ray cluster at the address ``ray``. At
+    most ``mistakes`` are drawn in report.html.
     """
     job = Run.begin(recipe_path, folder)
     division = divide(job.recipe.data, job.recipe.about.phrase, recipe_path.parent)
@@ -68,7 +75,10 @@ def run(recipe_path: Path, folder: Path, workers: int = 1, ray: str | None = Non
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
     WakeHead.of(model, bundle, (folder / "recipe.toml").read_text(), backbone(job)).save(folder)
-    return evaluate(job, bundle, recipe_path, workers)
+    bundle = evaluate(job, bundle, recipe_path, workers)
+    if (folder / "streams").exists():  # a recipe without a test split has none
+        report.write(folder, most=mistakes, workers=workers)
+    return bundle
 
 
 def learned_from(*recipe_paths: Path) -> tuple[Clip, ...]:
