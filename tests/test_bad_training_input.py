@@ -26,7 +26,7 @@ from wakeword.errors import BundleError, WakewordError
 
 def dataset(folder: Path, splits: dict[str, str | None]) -> Dataset:
     """Speakers who each say the phrase once, in the split that is given."""
-    made = Dataset.create(folder, DatasetInfo("words", ("ah oo",)))
+    made = Dataset.create(folder, DatasetInfo(phrases=("ah oo",)))
     rng = np.random.default_rng(0)
     for speaker, split in splits.items():
         made.add(
