@@ -12,10 +12,7 @@ says on the device how well the phrase's phones fit what was heard (:mod:`wakewo
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import shutil
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +25,7 @@ from data_tools.clip import Clip
 from data_tools.pool import AudioPool
 from data_tools.scenes import SceneSpec
 from data_tools.sources import Sources
-from training import features
+from training import features, weights_file
 from training.ctc import PhoneBatchSpec, PhoneSampler, PhoneValidator, loss
 from training.fit import FitSpec, fit
 from training.model import NetworkSpec, build
@@ -36,13 +33,12 @@ from training.network import Head, head_from_keras
 from training.package import data_sources
 from training.transcripts import LONGEST_S, SYMBOLS, TranscriptSpec, gather
 from wakeword.bundle import DataSource, front_end_sha256
-from wakeword.errors import SpecError, WakewordError
-from wakeword.spec import parse, read_toml, to_table, write_atomic
+from wakeword.errors import WakewordError
+from wakeword.spec import parse, read_toml
 
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1
 HEAD = "phones"
 SHIPPED = Path(__file__).parent / "backbones"
 
@@ -110,15 +106,8 @@ class Backbone:
         return digest.hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write one .npz; weights as float16, which costs nothing that int8 would not."""
-        arrays = {
-            f"{layer}.{i}": array.astype(np.float16)
-            for layer, weights in self.weights.items()
-            for i, array in enumerate(weights)
-        }
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, about=json.dumps(to_table(self.about)), **arrays)
-        write_atomic(path, buffer.getvalue())
+        """Write one .npz (:mod:`training.weights_file`)."""
+        weights_file.write(path, self.about, self.weights)
 
     @classmethod
     def load(cls, name: str | Path, beside: Path = Path()) -> Backbone:
@@ -128,22 +117,7 @@ class Backbone:
         if path is None:
             shipped = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.npz"))) or "none"
             raise WakewordError(f"{name}: no such backbone; shipped: {shipped}")
-        try:
-            with np.load(path) as kept:
-                about = parse(BackboneAbout, json.loads(str(kept["about"])), str(path))
-                weights: dict[str, list[npt.NDArray[Any]]] = {}
-                for key in kept.files:
-                    layer, dot, _ = key.rpartition(".")
-                    if dot:
-                        weights.setdefault(layer, []).append(kept[key].astype(np.float32))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise SpecError(f"{path}: not a backbone ({error}); copy it again") from None
-        if about.format != FORMAT or about.front_end_sha256 != front_end_sha256():
-            raise WakewordError(
-                f"{path}: format {about.format} of another version or front end; this version "
-                f"reads format {FORMAT}: train it again (wakeword train backbone)"
-            )
-        return cls(about, weights)
+        return cls(*weights_file.read(path, BackboneAbout, "a backbone", "wakeword train backbone"))
 
 
 def read_recipe(path: Path) -> BackboneRecipe:
@@ -178,7 +152,7 @@ def run(recipe_path: Path, folder: Path, workers: int = 1) -> Backbone:
     validate = PhoneValidator(aside, speech.phones, stride)
     model.set_weights(fit(model, sampler, recipe.fit, validate, folder, loss()))
     about = BackboneAbout(
-        FORMAT,
+        weights_file.FORMAT,
         recipe.name,
         front_end_sha256(),
         SYMBOLS,

@@ -11,25 +11,20 @@ and dense layer; the convolutions too where no backbone carries them) and the re
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
+from training import weights_file
 from training.backbone import Backbone, layer_weights
 from wakeword.bundle import Bundle, front_end_sha256
-from wakeword.errors import SpecError, WakewordError
-from wakeword.spec import parse, to_table, write_atomic
+from wakeword.errors import WakewordError
 
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1
 SUFFIX = ".head.npz"
 SHIPPED = Path(__file__).parent / "heads"
 
@@ -62,7 +57,7 @@ class WakeHead:
         if backbone:
             weights = {k: v for k, v in weights.items() if k not in backbone.convs}
         about = HeadAbout(
-            FORMAT,
+            weights_file.FORMAT,
             bundle.name,
             front_end_sha256(),
             bundle.extension.model_sha256,
@@ -72,37 +67,16 @@ class WakeHead:
         return cls(about, weights)
 
     def save(self, folder: Path) -> Path:
-        """Write ``FOLDER/NAME.head.npz``; float16 costs nothing that int8 would not."""
-        arrays = {
-            f"{layer}.{i}": array.astype(np.float16)
-            for layer, weights in self.weights.items()
-            for i, array in enumerate(weights)
-        }
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, about=json.dumps(to_table(self.about)), **arrays)
+        """Write ``FOLDER/NAME.head.npz``; its path."""
         path = folder / f"{self.about.name}{SUFFIX}"
-        write_atomic(path, buffer.getvalue())
+        weights_file.write(path, self.about, self.weights)
         return path
 
     @classmethod
     def load(cls, path: Path) -> WakeHead:
         """Read the file; SpecError if it is none, WakewordError if of another version."""
-        try:
-            with np.load(path) as kept:
-                about = parse(HeadAbout, json.loads(str(kept["about"])), str(path))
-                weights: dict[str, list[npt.NDArray[Any]]] = {}
-                for key in kept.files:
-                    layer, dot, _ = key.rpartition(".")
-                    if dot:
-                        weights.setdefault(layer, []).append(kept[key].astype(np.float32))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise SpecError(f"{path}: not the weights of a wake head ({error})") from None
-        if about.format != FORMAT or about.front_end_sha256 != front_end_sha256():
-            raise WakewordError(
-                f"{path}: format {about.format} of another version or front end; this version "
-                f"reads format {FORMAT}: train it again (wakeword train run)"
-            )
-        return cls(about, weights)
+        what = "the weights of a wake head"
+        return cls(*weights_file.read(path, HeadAbout, what, "wakeword train run"))
 
     @classmethod
     def beside(cls, bundle: Bundle) -> WakeHead:
