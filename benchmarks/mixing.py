@@ -15,13 +15,17 @@ Material is the shared data folder if it is there (WAKEWORD_DATA), else the demo
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
+import math
+import os
+import shutil
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from data_tools.allocator import keep_freed_memory
 from data_tools.augment.room import RoomSimulator
@@ -33,7 +37,7 @@ from data_tools.scenes import BackgroundSpec, SceneSpec, render
 from data_tools.sources import Sources
 from data_tools.tables import Tables, shared_folder
 from training.features import build
-from wakeword.audio import HOP_SAMPLES, SAMPLE_RATE, to_int16
+from wakeword.audio import SAMPLE_RATE, read_file
 from wakeword.frontend import FrontEnd, quantize
 
 PHRASE = "Robert turn on"
@@ -53,14 +57,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         spec = SceneSpec()
         sources = material(folder)
-        compare(folder, spec, sources, arguments.scenes)
+        report: dict[str, object] = {"made_at": time.strftime("%Y-%m-%d"), "cpus": os.cpu_count()}
+        report["one_core"] = compare(folder, spec, sources, arguments.scenes)
         if arguments.workers > 1:
-            compare_workers(folder, spec, sources, arguments)
+            report["several"] = compare_workers(
+                folder, spec, sources, arguments.workers, 2 * arguments.scenes
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def material(folder: Path) -> Sources:
@@ -78,9 +88,6 @@ def material(folder: Path) -> Sources:
 
 def from_demo(folder: Path) -> list[Clip]:
     """What is said in the demo's recording as words, the whole of it as speech and noise."""
-    import json
-
-    from wakeword.audio import read_file
     from wakeword.demo import RECORDING
 
     recording = read_file(RECORDING)
@@ -97,10 +104,15 @@ def from_demo(folder: Path) -> list[Clip]:
     return clips
 
 
-def compare(folder: Path, spec: SceneSpec, sources: Sources, scenes: int) -> None:
-    """Ours, ours with only what stock can do, and stock, in turns: noise meets all alike."""
+def compare(folder: Path, spec: SceneSpec, sources: Sources, scenes: int) -> dict[str, object]:
+    """Ours, ours with only what stock can do, and stock, in turns: noise meets all alike.
+
+    CPU time; the median of the rounds, because a neighbour's bursts are no part of the work.
+    """
+    from stock_scenes import StockScenes  # not at the top: every worker imports this file
+
     same = replace(spec, warp=PitchAndTempo(), background=STOCK_BACKGROUNDS)
-    stock = Stock(folder, spec, sources)
+    stock = StockScenes(folder, spec, sources)
     makers = {
         "ours, all of it": lambda i: ours(spec, sources, i),
         "ours, same recipe": lambda i: ours(same, sources, i),
@@ -119,11 +131,23 @@ def compare(folder: Path, spec: SceneSpec, sources: Sources, scenes: int) -> Non
             for number in part:
                 make(int(number))
             cpu_s[name].append((time.process_time() - start) / len(part))
+    speed = {}
     for name, times in cpu_s.items():
-        mean_s = float(np.mean(times))
-        print(f"{name:20}{1e3 * mean_s:7.2f} ms {spec.duration_s / mean_s:6.0f} x real time a core")
-    ratio = sum(cpu_s["audiomentations"]) / sum(cpu_s["ours, same recipe"])
-    print(f"ratio, same recipe  {ratio:7.2f}")
+        scene_s = float(np.median(times))
+        speed[name] = round(spec.duration_s / scene_s)
+        print(f"{name:20}{1e3 * scene_s:7.2f} ms {speed[name]:6.0f} x real time a core")
+    pairs = zip(cpu_s["audiomentations"], cpu_s["ours, same recipe"], strict=True)
+    ratios = sorted(stock_s / ours_s for stock_s, ours_s in pairs)  # of the same scenes
+    total = sum(cpu_s["audiomentations"]) / sum(cpu_s["ours, same recipe"])
+    print(
+        f"ratio, same recipe  {total:7.2f} of the sums; rounds {ratios[0]:.2f} to {ratios[-1]:.2f}"
+    )
+    return {
+        "scenes": scenes,
+        "times_real_time": speed,
+        "ratio_same_recipe": round(total, 2),
+        "ratio_of_each_round": [round(ratio, 2) for ratio in ratios],
+    }
 
 
 class FrontEndAlone:
@@ -141,96 +165,35 @@ def ours(spec: SceneSpec, sources: Sources, number: int) -> np.ndarray:
     return quantize(FrontEnd().push(scene.audio))
 
 
-class Stock:
-    """The same recipe from audiomentations' stock transforms."""
+def compare_workers(
+    folder: Path, spec: SceneSpec, sources: Sources, workers: int, scenes: int
+) -> dict[str, object]:
+    """Wall time of feature stores with one worker and with several. Needs idle cores.
 
-    def __init__(self, folder: Path, spec: SceneSpec, sources: Sources):
-        import audiomentations as am
-
-        self.spec, self.sources = spec, sources
-        rooms, noises = folder / "rooms", folder / "noises"
-        rooms.mkdir()
-        noises.mkdir()
-        for number, room in enumerate(sources.rooms):
-            soundfile.write(rooms / f"{number}.wav", room / np.abs(room).max(), SAMPLE_RATE)
-        for number in [*sources.noise.numbers, *sources.speech.numbers][:40]:
-            soundfile.write(noises / f"{number}.wav", sources.pool.samples(number), SAMPLE_RATE)
-        semitones = [12 * np.log2(factor) for factor in spec.warp.pitch]
-        self.clip = am.Compose(
-            [
-                am.PitchShift(semitones[0], semitones[1], p=spec.warp_share),
-                am.TimeStretch(
-                    spec.warp.tempo[0], spec.warp.tempo[1], leave_length_unchanged=False,
-                    p=spec.warp_share,
-                ),
-                am.SevenBandParametricEQ(-8, 8, p=spec.equaliser_share),
-                am.ApplyImpulseResponse(
-                    str(rooms), p=spec.room_share, leave_length_unchanged=False
-                ),
-            ]
-        )  # fmt: skip
-        self.scene_wide = am.Compose(
-            [
-                am.AddBackgroundNoise(
-                    str(noises), spec.snr_db[0], spec.snr_db[1],
-                    noise_transform=am.ApplyImpulseResponse(str(rooms), p=spec.room_share / 2),
-                    p=1 - spec.background.silence,
-                ),
-                am.SevenBandParametricEQ(-8, 8, p=spec.equaliser_share),
-                am.BandPassFilter(p=spec.band_limit_share),
-                am.AddGaussianNoise(3e-5, 1e-3, p=1.0),
-                am.ClippingDistortion(p=spec.clipping_share),
-                am.BitCrush(5, 8, p=spec.mu_law_share),
-            ]
-        )  # fmt: skip
-
-    def scene(self, number: int) -> np.ndarray:
-        """Features of one scene; the events are drawn as ours are."""
-        rng = np.random.default_rng(number)
-        spec, sources = self.spec, self.sources
-        words = [
-            sources.word(sources.positives.draw(rng)).audio
-            for _ in range(rng.integers(spec.positives[0], spec.positives[1] + 1))
-        ]
-        for _ in range(rng.integers(spec.negatives[0], spec.negatives[1] + 1)):
-            if rng.random() < spec.speech_share:
-                n = int(rng.uniform(*spec.stretch_s) * SAMPLE_RATE)
-                words.append(sources.stretch(sources.speech, n, rng)[0])
-            else:
-                words.append(sources.word(sources.negatives.draw(rng)).audio)
-        audio = np.zeros(spec.n_samples, np.float32)
-        at = int(rng.integers(SAMPLE_RATE))
-        for word in words:
-            word = self.clip(samples=word, sample_rate=SAMPLE_RATE)
-            word = word[: max(0, len(audio) - at)]
-            audio[at : at + len(word)] += word
-            at += len(word) + SAMPLE_RATE // 4
-        audio = self.scene_wide(samples=audio, sample_rate=SAMPLE_RATE)
-        return quantize(plain_features(to_int16(audio)))
-
-
-def plain_features(samples: np.ndarray) -> np.ndarray:
-    """(n,) int16 -> (n_frames, 40) float32 by pymicro-features, a hop a call, as it is meant."""
-    from pymicro_features import MicroFrontend
-
-    front_end, data = MicroFrontend(), samples.tobytes()
-    frames = [
-        front_end.process_samples(data[at : at + 2 * HOP_SAMPLES]).features
-        for at in range(0, len(data) - 2 * HOP_SAMPLES + 1, 2 * HOP_SAMPLES)
-    ]
-    return np.array([frame for frame in frames if frame], np.float32)
-
-
-def compare_workers(folder, spec, sources, arguments) -> None:  # type: ignore[no-untyped-def]
-    """Wall time of feature stores with one worker and with several. Needs idle cores."""
-    wall = []
-    for workers in (1, arguments.workers):
-        # The start of the processes and the first imports are not the work.
-        build(folder / f"warm{workers}", spec, sources, 60, workers=workers)
+    A store of ``scenes`` and one of three times as many: the difference is work alone, without the
+    start of the processes and the first imports. Best of two, in turns.
+    """
+    sizes = (scenes, 3 * scenes)
+    wall_s = dict.fromkeys(itertools.product((1, workers), sizes), math.inf)
+    for turn, (count, size) in itertools.product(range(2), wall_s):
         start = time.perf_counter()
-        build(folder / f"store{workers}", spec, sources, 4 * arguments.scenes, workers=workers)
-        wall.append(time.perf_counter() - start)
-    print(f"{arguments.workers} workers:       {wall[0] / wall[1]:6.2f} x one")
+        build(folder / f"{turn}-{count}-{size}", spec, sources, size, workers=count)
+        wall_s[count, size] = min(wall_s[count, size], time.perf_counter() - start)
+        shutil.rmtree(folder / f"{turn}-{count}-{size}")
+    whole = [wall_s[count, sizes[1]] for count in (1, workers)]
+    steady = [wall_s[count, sizes[1]] - wall_s[count, sizes[0]] for count in (1, workers)]
+    result = {
+        "workers": workers,
+        "scenes": sizes[1],
+        "wall_s": [round(s, 2) for s in whole],
+        "times_one_whole_build": round(whole[0] / whole[1], 2),
+        "times_one_without_start": round(steady[0] / steady[1], 2),
+    }
+    print(
+        f"{workers} workers: {result['times_one_whole_build']} x one for {sizes[1]} scenes with the"
+        f" start of the processes, {result['times_one_without_start']} x without"
+    )
+    return result
 
 
 if __name__ == "__main__":

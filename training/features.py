@@ -8,7 +8,8 @@
     FOLDER/scenes.npy      (n_scenes + 1,) int64: scene i is frames[scenes[i] : scenes[i + 1]]
     FOLDER/events.npy      structured, EVENT: scene, positive, start_frame, end_frame, snr_db, clip
     FOLDER/clips.txt       ids; an event's ``clip`` is a line number in it, from 0
-    FOLDER/parts/N.json    events of a finished shard; there only while the store is being built
+    FOLDER/parts/A-B.json  events of a finished shard, scenes A to B - 1; there only while the store
+                           is being built
 
 Frame k of a scene covers samples 160 k .. 160 k + 480. An event's frames are relative to its scene;
 ``end_frame`` is the first frame that has heard the whole phrase (see :func:`frame_of`).
@@ -41,6 +42,7 @@ from wakeword.frontend import N_CHANNELS, SETTINGS
 from wakeword.spec import read_json, write_atomic
 
 SHARD_FRAMES = 30_000  # five minutes: what a stopped build loses at most, a worker
+SHARDS_AT_LEAST = 64  # of a small store, so that no worker waits long for the last one
 
 EVENT = np.dtype(
     [
@@ -53,6 +55,7 @@ EVENT = np.dtype(
     ]
 )
 Events = npt.NDArray[np.void]
+Shard = tuple[int, int]  # its first scene, and one past its last
 
 
 class FeatureStore:
@@ -138,22 +141,24 @@ def build_job(
         file.truncate(int(offsets[-1]) * N_CHANNELS)
     write_atomic(folder / "store.json", json.dumps(about, indent=1).encode())
     shards = _shards(offsets)
-    missing = [i for i in range(len(shards)) if not _part(folder, i).exists()]
+    missing = [shard for shard in shards if not _part(folder, shard).exists()]
     if ray:
-        done = _run_on_ray(ray, folder, job, seed, missing, shards, offsets)
+        done = _run_on_ray(ray, folder, job, seed, missing, offsets)
     else:
-        done = _run([(str(folder), i, shards[i], offsets) for i in missing], job, seed, workers)
+        tasks = [(str(folder), shard, int(offsets[shard[0]])) for shard in missing]
+        done = _run(tasks, job, seed, workers)
     for _ in track(done, "features", total=len(missing), disable=len(missing) < 4):
         pass
-    _finish(folder, job, offsets, len(shards))
+    _finish(folder, job, offsets, shards)
     return FeatureStore.open(folder)
 
 
-def _shards(offsets: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-    """First and one past the last scene of each shard, about SHARD_FRAMES each."""
+def _shards(offsets: npt.NDArray[np.int64]) -> list[Shard]:
+    """Whole scenes, about SHARD_FRAMES each, less in a small store. Not by the workers' number."""
     shards, first = [], 0
+    n_frames = min(SHARD_FRAMES, max(1, int(offsets[-1]) // SHARDS_AT_LEAST))
     while first < len(offsets) - 1:
-        last = int(np.searchsorted(offsets, offsets[first] + SHARD_FRAMES))
+        last = int(np.searchsorted(offsets, offsets[first] + n_frames))
         last = min(max(last, first + 1), len(offsets) - 1)
         shards.append((first, last))
         first = last
@@ -184,17 +189,15 @@ def _run_on_ray(
     folder: Path,
     job: Job,
     seed: int,
-    missing: list[int],
-    shards: list[tuple[int, int]],
+    missing: list[Shard],
     offsets: npt.NDArray[np.int64],
 ) -> Iterator[None]:
     """Build the shards on a Ray cluster and write them here; yields as each is done."""
     from training.cluster import render_on_ray
 
-    results = render_on_ray(address, job, seed, [shards[i] for i in missing], render_shard)
-    for number, result in results:
+    for number, result in render_on_ray(address, job, seed, missing, render_shard):
         shard = missing[number]
-        _write_shard(folder, shard, int(offsets[shards[shard][0]]), *result)
+        _write_shard(folder, shard, int(offsets[shard[0]]), *result)
         yield
 
 
@@ -212,24 +215,22 @@ class _Worker:
         cls.call(*task)
 
 
-def build_shard(
-    job: Job,
-    seed: int,
-    folder: str,
-    shard: int,
-    scenes: tuple[int, int],
-    offsets: npt.NDArray[np.int64],
-) -> None:
+def build_shard(job: Job, seed: int, folder: str, shard: Shard, first_frame: int) -> None:
     """Render the scenes of one shard into their place; the events file says that it is done."""
-    result = render_shard(job, seed, *scenes)
-    _write_shard(Path(folder), shard, int(offsets[scenes[0]]), *result)
+    result = render_shard(job, seed, *shard)
+    _write_shard(Path(folder), shard, first_frame, *result)
 
 
 def _write_shard(
-    folder: Path, shard: int, offset: int, frames: Frames, rows: list[list[float]], clips: list[str]
+    folder: Path,
+    shard: Shard,
+    first_frame: int,
+    frames: Frames,
+    rows: list[list[float]],
+    clips: list[str],
 ) -> None:
     with (folder / "frames.int8").open("r+b") as file:
-        file.seek(offset * N_CHANNELS)
+        file.seek(first_frame * N_CHANNELS)
         file.write(frames.tobytes())
         file.flush()
         os.fsync(file.fileno())
@@ -237,12 +238,12 @@ def _write_shard(
     write_atomic(_part(folder, shard), part)
 
 
-def _finish(folder: Path, job: Job, offsets: npt.NDArray[np.int64], n_shards: int) -> None:
+def _finish(folder: Path, job: Job, offsets: npt.NDArray[np.int64], shards: list[Shard]) -> None:
     """Put the shards' events together; events.npy is written last and makes the store whole."""
     ids = sorted({clip.id for clip in job.sources.pool.clips})
     line = {clip: number for number, clip in enumerate(ids)}
     events = [np.empty(0, EVENT)]  # packed: millions of Python rows would not fit into memory
-    for shard in range(n_shards):
+    for shard in shards:
         part = read_json(_part(folder, shard))
         rows = zip(part["events"], part["clips"], strict=True)
         events.append(np.array([(*row, line[clip]) for row, clip in rows], EVENT))
@@ -253,5 +254,5 @@ def _finish(folder: Path, job: Job, offsets: npt.NDArray[np.int64], n_shards: in
     shutil.rmtree(folder / "parts")
 
 
-def _part(folder: Path, shard: int) -> Path:
-    return folder / "parts" / f"{shard:06d}.json"
+def _part(folder: Path, shard: Shard) -> Path:
+    return folder / "parts" / f"{shard[0]}-{shard[1]}.json"

@@ -7,6 +7,7 @@ refuse a typing mistake in the same words.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -35,9 +36,8 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """
     if not isinstance(table, Mapping):
         raise SpecError(f"{where}: expected a table, found {_shown(table)}")
-    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls)) if f.init}
+    fields, hints = _fields(cls)
     refuse_unknown_keys(table, fields, where)
-    hints = typing.get_type_hints(cls)
     values = {}
     for name, field in fields.items():
         if name in table:
@@ -48,6 +48,13 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         return cls(**values)
     except ValueError as error:
         raise SpecError(f"{where}: {error}") from None
+
+
+@functools.cache
+def _fields(cls: type) -> tuple[dict[str, dataclasses.Field[Any]], dict[str, Any]]:
+    """Fields and types by name. Kept, because a manifest asks for them once a line."""
+    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls)) if f.init}
+    return fields, typing.get_type_hints(cls)
 
 
 def to_table(spec: Any) -> dict[str, Any]:

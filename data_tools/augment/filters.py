@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,17 @@ def filter_gain(audio: Float32, knots_hz: np.ndarray, gains_db: np.ndarray) -> F
 
     A symmetric response of 64 ms: curves of an octave from 60 Hz on need no longer one.
     """
-    hz = np.linspace(0, SAMPLE_RATE / 2, TAPS // 2 + 1)
-    curve_db = np.interp(np.log(np.maximum(hz, 20)), np.log(knots_hz), gains_db)
-    response = np.roll(np.fft.irfft(10 ** (curve_db / 20)), TAPS // 2) * np.hanning(TAPS + 1)[:-1]
+    log_hz, window = _tables()
+    curve_db = np.interp(log_hz, np.log(knots_hz), gains_db)
+    response = np.roll(np.fft.irfft(10 ** (curve_db / 20)), TAPS // 2) * window
     return convolve(audio, response.astype(np.float32))[TAPS // 2 :][: len(audio)]
+
+
+@functools.cache
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of each bin's frequency, from 20 Hz on, and the window over the response."""
+    hz = np.linspace(0, SAMPLE_RATE / 2, TAPS // 2 + 1)
+    return np.log(np.maximum(hz, 20)), np.hanning(TAPS + 1)[:-1]
 
 
 @dataclass(frozen=True)

@@ -112,18 +112,20 @@ def stretch_tempo(audio: Float32, factor: float) -> Float32:
     power_until = np.concatenate([[0.0], np.cumsum(np.square(padded, dtype=np.float64))])
     energy = power_until[overlap:] - power_until[:-overlap]
     per_energy = (1 / np.sqrt(energy + 1e-9)).astype(np.float32)
-    output = np.empty((n_pieces, hop), np.float32)
-    place = SEEK_SAMPLES
-    output[0] = padded[place : place + hop]
+    places = [SEEK_SAMPLES]
     for piece in range(1, n_pieces):
-        goes_on = padded[place + hop : place + hop + overlap]  # what naturally follows
+        at = places[-1] + hop
+        goes_on = padded[at : at + overlap]  # what naturally follows
         ideal = SEEK_SAMPLES + round(piece * hop * factor)
         first = min(ideal, len(padded) - SEEK_SAMPLES - 2 * hop) - SEEK_SAMPLES
         last = first + 2 * SEEK_SAMPLES  # where it may be taken
         likeness = np.correlate(padded[first : last + overlap], goes_on, mode="valid")
-        place = first + int((likeness * per_energy[first : last + 1]).argmax())
-        output[piece] = padded[place : place + hop]
-        output[piece, :overlap] = goes_on * fade_out + output[piece, :overlap] * fade_in
+        likeness *= per_energy[first : last + 1]
+        places.append(first + int(likeness.argmax()))
+    # Each piece with what would follow it; all are faded at once.
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, hop + overlap)[places]
+    output = pieces[:, :hop].copy()
+    output[1:, :overlap] = pieces[:-1, hop:] * fade_out + output[1:, :overlap] * fade_in
     return output.reshape(-1)
 
 
