@@ -36,7 +36,7 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """
     if not isinstance(table, Mapping):
         raise SpecError(f"{where}: expected a table, found {_shown(table)}")
-    fields, hints = _fields(cls)
+    fields, hints = _fields(typing.cast(Any, cls))
     refuse_unknown_keys(table, fields, where)
     values = {}
     for name, field in fields.items():
