@@ -8,6 +8,7 @@ All randomness comes from one generator, so a scene is a function of (spec, sour
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from data_tools.augment.distortion import Clipping, MuLaw, SelfNoise
 from data_tools.augment.filters import BandLimit, Equaliser
 from data_tools.augment.level import db_to_gain
 from data_tools.augment.ranges import Range, check_range, uniform
-from data_tools.augment.room import RoomResponse
+from data_tools.augment.room import FreshRooms, RoomResponse
 from data_tools.augment.voice import VoiceWarp
 from data_tools.bounds import active_power, speech_bounds
 from data_tools.sources import Role, Sources, Word
@@ -85,6 +86,7 @@ class SceneSpec:
     warp: VoiceWarp = field(default_factory=VoiceWarp)
     room_share: float = 0.7
     room: RoomResponse = field(default_factory=RoomResponse)
+    fresh_rooms: FreshRooms | None = None  # some of them simulated on the fly
     equaliser_share: float = 0.6  # of a clip, and once more of the whole scene
     equaliser: Equaliser = field(default_factory=Equaliser)
     band_limit_share: float = 0.2
@@ -164,9 +166,8 @@ def render_stream(
     if not augmented:
         return Scene(np.array(samples), [])
     audio = samples.astype(np.float32) / np.float32(32768)
-    if rng.random() < spec.room_share and sources.rooms:
-        drawn = spec.room.draw(rng, sources.rooms)
-        audio = spec.room.apply(audio, drawn, sources.rooms)[: len(samples)]
+    if rng.random() < spec.room_share and _has_rooms(spec, sources):
+        audio = _in_a_room(audio, spec, sources, rng)[: len(samples)]
     audio = made_noise.unit_power(audio) * db_to_gain(uniform(rng, spec.level_dbfs))
     background, is_silence = _background(spec, sources, len(audio), rng)
     if not is_silence:
@@ -250,9 +251,24 @@ def _prepare(
         audio = spec.equaliser.apply(audio, spec.equaliser.draw(rng))
     slower = len(audio) / len(word.audio)  # a warp stretches time evenly
     start, end = round(word.start * slower), round(word.end * slower)
-    if sources.rooms and rng.random() < spec.room_share:
-        audio = spec.room.apply(audio, spec.room.draw(rng, sources.rooms), sources.rooms)
+    if _has_rooms(spec, sources) and rng.random() < spec.room_share:
+        audio = _in_a_room(audio, spec, sources, rng)
     return _Sound(kind, audio, start, end, sources.pool.clips[number].id)
+
+
+def _has_rooms(spec: SceneSpec, sources: Sources) -> bool:
+    return bool(sources.rooms) or spec.fresh_rooms is not None
+
+
+def _in_a_room(
+    audio: Float32, spec: SceneSpec, sources: Sources, rng: np.random.Generator
+) -> Float32:
+    """(n,) float32 -> (n + tail,) float32: in a room of the list, or in one made for it."""
+    rooms: Sequence[Float32] = sources.rooms
+    fresh = spec.fresh_rooms
+    if fresh and (not rooms or rng.random() < fresh.share):
+        rooms = [fresh.simulator.simulate(rng)]
+    return spec.room.apply(audio, spec.room.draw(rng, rooms), rooms)
 
 
 def _background(
@@ -277,8 +293,8 @@ def _background(
         audio = made_noise.babble(n, int(rng.integers(3, 9)), draw_speech, rng)
     else:
         audio = made_noise.any_noise(n, rng)
-    if sources.rooms and rng.random() < spec.room_share / 2:
-        audio = spec.room.apply(audio, spec.room.draw(rng, sources.rooms), sources.rooms)[:n]
+    if _has_rooms(spec, sources) and rng.random() < spec.room_share / 2:
+        audio = _in_a_room(audio, spec, sources, rng)[:n]
     return made_noise.unit_power(audio), False
 
 

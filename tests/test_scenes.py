@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scene_sources import NOISE_HZ, POSITIVE_HZ, tone_sources
 
+from data_tools.augment.codec import FORMATS, Codec
 from data_tools.augment.distortion import SelfNoise
 from data_tools.clip import Clip
 from data_tools.pool import AudioPool
@@ -67,6 +68,36 @@ def test_events_end_where_the_sound_ends(sources, seed):
         loud = np.flatnonzero(around > 0.2 * around.max()) + max(0, start - 400)
         assert abs(loud[0] - start) <= 0.02 * SAMPLE_RATE
         assert abs(loud[-1] - end) <= 0.02 * SAMPLE_RATE
+
+
+@pytest.mark.parametrize("codec", FORMATS)
+def test_a_codec_changes_the_scene_but_not_its_labels_nor_where_they_are(sources, codec):
+    spec = dataclasses.replace(PLAIN, background=ONLY_SILENCE, positives=(1, 1), negatives=(0, 0))
+    coded = dataclasses.replace(spec, codec_share=1.0, codec=Codec(names=(codec,)))
+    plain, first, again = (
+        render(which, sources, np.random.default_rng(2)) for which in (spec, coded, coded)
+    )
+    assert np.array_equal(first.audio, again.audio)
+    assert not np.array_equal(first.audio, plain.audio)
+    assert first.audio.shape == plain.audio.shape
+    assert first.events == again.events == plain.events
+    (event,) = first.events
+    loud = np.abs(first.audio.astype(np.float64))
+    heard = np.flatnonzero(loud > 0.2 * loud.max()) / SAMPLE_RATE
+    assert heard[0] == pytest.approx(event.start_s, abs=0.02)
+    assert heard[-1] == pytest.approx(event.end_s, abs=0.02)
+
+
+def test_codecs_are_used_as_often_as_asked(sources):
+    spec = dataclasses.replace(PLAIN, duration_s=2.0, positives=(0, 0), negatives=(0, 0))
+    coded = dataclasses.replace(spec, codec_share=0.3, codec=Codec(names=("g711_mu",)))
+    changed = [
+        not np.array_equal(
+            *(render(s, sources, np.random.default_rng(n)).audio for s in (spec, coded))
+        )
+        for n in range(100)
+    ]
+    assert 15 <= sum(changed) <= 45
 
 
 @settings(max_examples=40, deadline=None)

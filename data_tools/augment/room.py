@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from data_tools.augment.convolution import convolve
 from data_tools.augment.level import db_to_gain
 from data_tools.augment.ranges import Range, check_range, uniform
 from wakeword.audio import SAMPLE_RATE, Float32
+from wakeword.errors import WakewordError
 
 DIRECT_SAMPLES = 40  # 2.5 ms after the first peak: the direct path
 MAX_RESPONSE_S = 1.0
+SUMMED_IN_PARTS = 2  # of the images: another number gives other bytes
 
 
 def tidy_response(response: Float32) -> Float32:
@@ -74,8 +76,7 @@ class RoomSimulator:
 
     def simulate(self, rng: np.random.Generator) -> Float32:
         """One tidy impulse response, (n,) float32, of a drawn room, speaker and microphone."""
-        import pyroomacoustics as pra
-
+        pra = _pyroomacoustics()
         size = np.array([*rng.uniform(*self.floor_m, 2), rng.uniform(*self.height_m)])
         rt60_s = uniform(rng, self.rt60_s)
         # Sabine: a small dry or a large live room may be impossible; absorption stays physical.
@@ -95,6 +96,33 @@ class RoomSimulator:
         """``count`` responses, the same for the same seed."""
         seeds = np.random.SeedSequence(seed).spawn(count)
         return [self.simulate(np.random.default_rng(s)) for s in seeds]
+
+
+@dataclass(frozen=True)
+class FreshRooms:
+    """Rooms simulated on the fly, each for one sound, beside those of a list.
+
+    A room takes 3 ms, and a scene of ten seconds has two: share 1 costs a quarter of its time.
+    """
+
+    share: float = 0.2  # of all rooms; every room where there is no list
+    simulator: RoomSimulator = field(default_factory=RoomSimulator)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"share = {self.share:g}; expected 0 to 1")
+
+
+def _pyroomacoustics():  # type: ignore[no-untyped-def]
+    try:
+        import pyroomacoustics
+    except ModuleNotFoundError:
+        raise WakewordError(
+            "simulated rooms need pyroomacoustics: pip install 'wakeword[data]'"
+        ) from None
+    # It adds up the images in as many parts as there are cores, and the sum's last bits follow.
+    pyroomacoustics.constants.set("num_threads", SUMMED_IN_PARTS)
+    return pyroomacoustics
 
 
 def _with_late_tail(early: Float32, rt60_s: float, rng: np.random.Generator) -> Float32:
