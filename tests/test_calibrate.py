@@ -145,7 +145,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_takes_are_heard_at_the_microphone(
     tmp_path: Path,
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     files: list[str],
 ) -> None:
     """Three takes at a real PortAudio device; the television comes from a file."""

@@ -44,8 +44,8 @@ def files_below(folder: Path) -> set[Path]:
 
 
 def test_switched_off_nothing_is_written_and_nothing_leaves(
-    soundcard: SoundCard,  # noqa: F811
-    spoken: Path,  # noqa: F811
+    soundcard: SoundCard,
+    spoken: Path,
     tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"

@@ -131,7 +131,7 @@ def test_any_bytes_as_a_request_harm_nothing(
 
 
 def test_listening_serves_the_page_and_says_where(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     tmp_path: Path,
 ) -> None:
     port, config = free_port(), tmp_path / "wakeword.toml"

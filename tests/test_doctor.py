@@ -30,7 +30,7 @@ def doctor(card: SoundCard, *options: str) -> tuple[int, dict[str, dict[str, str
 
 
 def test_a_muted_microphone_is_bad_and_everything_else_is_well(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
 ) -> None:
     status, findings = doctor(soundcard)
     assert status == 1
@@ -40,7 +40,7 @@ def test_a_muted_microphone_is_bad_and_everything_else_is_well(
 
 
 def test_a_microphone_in_a_living_room_is_well(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     tmp_path: Path,
 ) -> None:
     noise = np.random.default_rng(0).normal(0, 0.03, 120 * SAMPLE_RATE)
@@ -55,7 +55,7 @@ def test_a_microphone_in_a_living_room_is_well(
 
 
 def test_a_missing_device_and_a_missing_model_are_both_told(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "wakeword.toml"

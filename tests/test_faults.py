@@ -189,8 +189,8 @@ def test_a_configuration_of_any_lines_is_read_or_refused(folder: Path, lines: li
 
 
 def test_a_full_disk_behind_standard_output_is_told_and_listening_goes_on(
-    soundcard: SoundCard,  # noqa: F811
-    spoken: Path,  # noqa: F811
+    soundcard: SoundCard,
+    spoken: Path,
 ) -> None:
     with Path("/dev/full").open("w") as full:
         listening = subprocess.Popen(
@@ -217,9 +217,9 @@ def test_a_full_disk_behind_standard_output_is_told_and_listening_goes_on(
 
 
 def test_an_action_that_takes_long_delays_neither_detections_nor_the_end(
-    soundcard: SoundCard,  # noqa: F811
-    listen: object,  # noqa: F811
-    spoken: Path,  # noqa: F811
+    soundcard: SoundCard,
+    listen: object,
+    spoken: Path,
     tmp_path: Path,
 ) -> None:
     go = tmp_path / "go"

@@ -8,15 +8,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
+from listening import COMMAND, Listening, play_until, spoken  # noqa: F401
 from soundcard import LIMIT_S, SoundCard, soundcard, until  # noqa: F401
 
 from wakeword.actions.chime import NOTES_HZ, ChimeSpec, chime_action
@@ -27,62 +25,17 @@ from wakeword.errors import SpecError
 from wakeword.microphone import Microphone
 
 DETECTION = Detection("robert_turn_on", "Robert turn on", 0.9876, 12.3456, 12.0)
-COMMAND = [sys.executable, "-m", "wakeword.cli"]
-
-
-class Listening:
-    """A running ``wakeword listen``, and the lines that it has printed so far."""
-
-    def __init__(self, environment: dict[str, str], *options: str):
-        self.process = subprocess.Popen(
-            [*COMMAND, "listen", "--threshold", "0.5", *options],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.output: list[str] = []
-        self.errors: list[str] = []
-        self._readers = [
-            threading.Thread(target=self._read, args=(stream, lines))
-            for stream, lines in (
-                (self.process.stdout, self.output),
-                (self.process.stderr, self.errors),
-            )
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    @staticmethod
-    def _read(stream: Any, lines: list[str]) -> None:
-        for line in stream:
-            lines.append(line)
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        status = self.process.wait(LIMIT_S)
-        for reader in self._readers:
-            reader.join()
-        return status
-
-
-@pytest.fixture(scope="module")
-def spoken(tmp_path_factory: pytest.TempPathFactory, recording: Any, said: list[dict]) -> Path:
-    """The end of the demo's recording, with the phrase said near and far."""
-    two = [s for s in said if s["wake"]][-2:]
-    audio = recording[round((two[0]["start_s"] - 1) * SAMPLE_RATE) :]
-    path = tmp_path_factory.mktemp("spoken") / "spoken.wav"
-    soundfile.write(path, audio, SAMPLE_RATE)
-    return path
 
 
 @pytest.fixture
-def listen(soundcard: SoundCard) -> Iterator[Callable[..., Listening]]:  # noqa: F811
+def listen(soundcard: SoundCard) -> Iterator[Callable[..., Listening]]:
     """Starts ``wakeword listen`` with these options at the card's microphone."""
     started: list[Listening] = []
 
     def start(*options: str) -> Listening:
-        started.append(Listening({**os.environ, **soundcard.variables}, *options))
+        started.append(
+            Listening({**os.environ, **soundcard.variables}, "--threshold", "0.5", *options)
+        )
         return started[-1]
 
     yield start
@@ -91,24 +44,8 @@ def listen(soundcard: SoundCard) -> Iterator[Callable[..., Listening]]:  # noqa:
             listening.end(signal.SIGKILL)
 
 
-def play_until(card: SoundCard, file: Path, condition: Callable[[], object]) -> None:
-    """Play the file again and again until the condition holds."""
-    players = [card.play(file)]
-
-    def holds() -> object:
-        if players[0].poll() is not None:
-            players[0] = card.play(file)
-        return condition()
-
-    try:
-        until(holds)
-    finally:
-        players[0].kill()
-        players[0].wait()
-
-
 def test_a_played_phrase_is_one_json_line_and_sigterm_ends_with_status_0(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     listen: Callable[..., Listening],
     spoken: Path,
 ) -> None:
@@ -122,7 +59,7 @@ def test_a_played_phrase_is_one_json_line_and_sigterm_ends_with_status_0(
 
 
 def test_listening_goes_on_after_the_sound_server_was_restarted(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     listen: Callable[..., Listening],
     spoken: Path,
 ) -> None:
@@ -141,7 +78,7 @@ def test_listening_goes_on_after_the_sound_server_was_restarted(
 
 
 def test_on_detect_runs_with_the_detection_in_its_environment(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     listen: Callable[..., Listening],
     spoken: Path,
     tmp_path: Path,
@@ -167,7 +104,7 @@ def test_on_detect_runs_with_the_detection_in_its_environment(
 
 
 def test_a_command_that_is_missing_is_told_and_listening_goes_on(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     listen: Callable[..., Listening],
     spoken: Path,
 ) -> None:
@@ -179,7 +116,7 @@ def test_a_command_that_is_missing_is_told_and_listening_goes_on(
 
 
 def test_a_configuration_file_says_what_to_listen_to_and_what_to_do(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     listen: Callable[..., Listening],
     spoken: Path,
     tmp_path: Path,
@@ -196,7 +133,7 @@ def test_a_configuration_file_says_what_to_listen_to_and_what_to_do(
     assert listening.output and listening.errors == []
 
 
-def test_the_chime_is_heard(soundcard: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_the_chime_is_heard(soundcard: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in soundcard.variables.items():
         monkeypatch.setenv(name, value)
     told: list[str] = []
@@ -242,7 +179,7 @@ def test_an_unknown_device_is_one_line_with_those_there_are(
     assert "'usb'" in line and "four" in line
 
 
-def test_devices_lists_the_microphones(soundcard: SoundCard) -> None:  # noqa: F811
+def test_devices_lists_the_microphones(soundcard: SoundCard) -> None:
     environment = {**os.environ, **soundcard.variables}
     done = subprocess.run([*COMMAND, "devices", "--json"], env=environment, capture_output=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]

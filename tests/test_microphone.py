@@ -23,7 +23,7 @@ TONES_HZ = (500.0, 1000.0, 2000.0, 3000.0)  # one a channel
 
 
 @pytest.fixture
-def card(soundcard: SoundCard, monkeypatch: pytest.MonkeyPatch) -> SoundCard:  # noqa: F811
+def card(soundcard: SoundCard, monkeypatch: pytest.MonkeyPatch) -> SoundCard:
     """PortAudio sees the card's devices, and only these."""
     for name, value in soundcard.variables.items():
         monkeypatch.setenv(name, value)

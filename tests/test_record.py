@@ -122,7 +122,7 @@ def agree(terminal: Terminal) -> None:
         terminal.type("kitchen\r" if question == "Room" else "\r")
 
 
-def test_a_speaker_records_retries_quits_and_goes_on(soundcard, tmp_path, plan, voices):  # noqa: F811
+def test_a_speaker_records_retries_quits_and_goes_on(soundcard, tmp_path, plan, voices):
     folder = tmp_path / "kitchen"
     arguments = (folder, "--speaker", "Ann", "--phrase", "Robert turn on", "--plan", plan,
                  "--countdown", 0)  # fmt: skip
@@ -162,7 +162,7 @@ def test_a_speaker_records_retries_quits_and_goes_on(soundcard, tmp_path, plan, 
         assert terminal.end() == 0
 
 
-def test_without_consent_nothing_is_written(soundcard, tmp_path, plan):  # noqa: F811
+def test_without_consent_nothing_is_written(soundcard, tmp_path, plan):
     folder = tmp_path / "d"
     with Terminal(
         soundcard, folder, "--speaker", "Ann", "--phrase", "x", "--plan", plan
@@ -173,7 +173,7 @@ def test_without_consent_nothing_is_written(soundcard, tmp_path, plan):  # noqa:
     assert not folder.exists()
 
 
-def test_hands_free_keeps_good_takes_and_repeats_bad_ones(soundcard, tmp_path, plan, voices):  # noqa: F811
+def test_hands_free_keeps_good_takes_and_repeats_bad_ones(soundcard, tmp_path, plan, voices):
     folder = tmp_path / "d"
     with Terminal(
         soundcard, folder, "--speaker", "Bob", "--phrase", "Robert turn on", "--plan", plan,
@@ -189,7 +189,7 @@ def test_hands_free_keeps_good_takes_and_repeats_bad_ones(soundcard, tmp_path, p
     assert [c.label for c in Dataset.open(folder).clips()] == ["positive", "negative"]
 
 
-def test_ctrl_c_in_a_take_leaves_the_takes_before_it(soundcard, tmp_path, plan, voices):  # noqa: F811
+def test_ctrl_c_in_a_take_leaves_the_takes_before_it(soundcard, tmp_path, plan, voices):
     folder = tmp_path / "d"
     with Terminal(
         soundcard, folder, "--speaker", "Eve", "--phrase", "Robert turn on", "--plan", plan,

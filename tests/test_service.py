@@ -150,7 +150,7 @@ class Systemd:
 
 
 def test_listening_tells_systemd_that_it_is_ready_and_lives_even_without_a_microphone(
-    soundcard: SoundCard,  # noqa: F811
+    soundcard: SoundCard,
     tmp_path: Path,
 ) -> None:
     systemd = Systemd(tmp_path / "notify")

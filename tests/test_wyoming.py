@@ -253,7 +253,7 @@ KEYS = st.sampled_from(["names", "rate", "width", "channels", "timestamp", "text
 def test_malformed_events_are_refused_and_nothing_worse(
     events: list[tuple[str, Any, bytes | None]],
 ) -> None:
-    client = _Client([SHIPPED], gate=True, threshold=None)
+    client = _Client(WyomingService([SHIPPED], print))
     for kind, data, payload in events:
         try:
             client.answer(Event(kind, data, payload))

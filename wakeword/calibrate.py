@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from wakeword import options
 from wakeword.audio import SAMPLE_RATE, Int16, read_file
 from wakeword.bundle import Bundle
 from wakeword.calibration import Calibration, Calibrations, fit_threshold, peak, scores
@@ -24,19 +25,13 @@ LEAST_BACKGROUND_S = 60.0
 
 
 @click.command()
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="The TOML file that `wakeword listen` gets.",
-)
+@options.config("The TOML file that `wakeword listen` gets.")
 @click.option(
     "--model",
     metavar="BUNDLE",
     help="Which bundle, if the configuration has several.  [default: its first]",
 )
-@click.option("--device", metavar="NAME", help="The microphone, as `wakeword devices` lists them.")
+@options.device
 @click.option(
     "--takes",
     "take_files",

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import click
 
-from wakeword import child
+from wakeword import child, options
 from wakeword.clips import LABELS, ClipsSpec, ClipStore, relabel
 from wakeword.config import Config
 
 
 @click.group()
-@click.option(
-    "--config", "config_path", type=click.Path(dir_okay=False), metavar="FILE",
-    help="The TOML file whose [clips] says where they lie.",
-)  # fmt: skip
+@options.config("The TOML file whose [clips] says where they lie.")
 @click.pass_context
 def clips(context: click.Context, config_path: str | None) -> None:
     """What the device heard and kept: only if [clips] in its configuration says so."""

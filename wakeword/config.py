@@ -70,12 +70,33 @@ class DetectorSpec:
         """The file of `wakeword calibrate`."""
         return Path(self.calibration).expanduser() if self.calibration else default_path()
 
+    def but(
+        self,
+        models: tuple[str, ...],
+        threshold: float | None,
+        sensitivity: str | None,
+        no_gate: bool,
+    ) -> DetectorSpec:
+        """With what the command line says instead."""
+        spec = replace(self, models=models or self.models, gate=self.gate and not no_gate)
+        if threshold is not None or sensitivity is not None:
+            spec = replace(spec, threshold=threshold, sensitivity=sensitivity)
+        return spec
+
+    def thresholds(
+        self, bundles: Sequence[Bundle], report: Callable[[str], None] = lambda message: None
+    ) -> float | dict[str, float] | None:
+        """As :class:`Detector` takes it: a threshold or sensitivity of ours goes before a
+        calibrated one.
+        """
+        if self.threshold is not None or self.sensitivity is not None:
+            return self.threshold
+        return Calibrations.load(self.calibration_path).thresholds(bundles, report)
+
     def load(self, report: Callable[[str], None] = lambda message: None) -> Detector:
-        """The detector. A threshold or sensitivity of ours goes before a calibrated one."""
+        """The detector."""
         bundles = [Bundle.load(model) for model in self.models]
-        threshold: float | dict[str, float] | None = self.threshold
-        if threshold is None and self.sensitivity is None:
-            threshold = Calibrations.load(self.calibration_path).thresholds(bundles, report)
+        threshold = self.thresholds(bundles, report)
         return Detector(bundles, self.gate, threshold, self.sensitivity)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from wakeword import options
 from wakeword.audio import Int16, stream_file, stream_raw
 from wakeword.bundle import DEFAULT_NAME
 from wakeword.decision import Detection
@@ -60,34 +61,17 @@ class ScoreTrace:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    default=[DEFAULT_NAME],
-    show_default=True,
-    metavar="BUNDLE",
-    help="A bundle's .json or a shipped bundle's name; may be repeated.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a detection, one a line.")
+@options.models
+@options.as_json
 @click.option(
     "--scores",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Write DIR/STEM.npz for each file: time_s, score, gate of every 30 ms.",
 )
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    metavar="X",
-    help="Fire at this smoothed score in place of the bundle's own.",
-)
-@click.option(
-    "--sensitivity",
-    metavar="NAME",
-    help="One of the bundle's operating points: strict, balanced, eager.",
-)
-@click.option("--no-gate", is_flag=True, help="Let the network hear everything, voice or not.")
+@options.threshold
+@options.sensitivity
+@options.no_gate
 @click.option(
     "--channel",
     type=click.IntRange(0),
@@ -111,6 +95,7 @@ def detect(
     """
     if scores is not None:
         _refuse_equal_stems(files)
+    models = models or (DEFAULT_NAME,)
     trace = ScoreTrace(len(models)) if scores else None
     detector = Detector.load(
         *models, gate=not no_gate, threshold=threshold, operating_point=sensitivity, trace=trace

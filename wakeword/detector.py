@@ -46,8 +46,9 @@ class Detector:
         self._front_end = FrontEnd()
         self._threshold, self._operating_point = threshold, operating_point
         self._listeners = [_Listener(b, threshold, operating_point) for b in bundles]
+        self._gate_of_bundles = gate is True
         if gate is True:
-            gate = VadGate(widest([b.extension.gate for b in bundles]))
+            gate = _gate_of(bundles)
         self._gate = gate or None
         self.reset()
 
@@ -137,7 +138,9 @@ class Detector:
         listeners = [_Listener(b, self._threshold, self._operating_point) for b in bundles]
         self.bundles, self._listeners = tuple(bundles), listeners
         self._front_end.reset()
-        if self._gate:
+        if self._gate_of_bundles:
+            self._gate = _gate_of(bundles)
+        elif self._gate:
             self._gate.reset()
 
     def skip(self, n_samples: int) -> None:
@@ -172,6 +175,10 @@ class Detector:
         self._front_end.reset()
         for listener in self._listeners:
             listener.restart()
+
+
+def _gate_of(bundles: Sequence[Bundle]) -> VadGate:
+    return VadGate(widest([b.extension.gate for b in bundles]))
 
 
 class _Listener:

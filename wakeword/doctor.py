@@ -15,11 +15,13 @@ from pathlib import Path
 import click
 import numpy as np
 
+from wakeword import options
 from wakeword.audio import SAMPLE_RATE, Int16, level_dbfs
 from wakeword.bundle import Bundle
 from wakeword.config import Config
 from wakeword.detector import Detector
 from wakeword.errors import MicrophoneError, WakewordError
+from wakeword.installed import named
 from wakeword.microphone import devices
 from wakeword.model import runtime_name
 
@@ -42,8 +44,10 @@ class Finding:
 def examine(config: Config, listen_s: float) -> Iterator[Finding]:
     """Look at one thing after the other."""
     yield _tried("interpreter", runtime_name)
-    for name in config.detector.models:
-        yield _tried(f"model {name}", partial(_model, name))
+    installed = config.installed_models()
+    for name, path in zip(config.detector.models, installed, strict=True):
+        yield _tried(f"model {name}", partial(_model, config, name, path))
+    config = replace(config, detector=replace(config.detector, models=installed))
     try:
         detector = config.detector.load()
         config.check_phrases(detector.bundles)
@@ -63,10 +67,15 @@ def _tried(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, BAD, str(error))
 
 
-def _model(name: str) -> str:
-    bundle = Bundle.load(name)
+def _model(config: Config, name: str, path: str) -> str:
+    """``path`` is that of the release that an update brought, if one did."""
+    bundle = Bundle.load(path)
     threshold = bundle.threshold()
-    return f"{bundle.phrase!r}, threshold {threshold:g}, {len(bundle.model) // 1000} kB"
+    found = f"{bundle.phrase!r}, threshold {threshold:g}, {len(bundle.model) // 1000} kB"
+    if path == name:
+        return found
+    state = config.update.of(Path(name).stem).state()
+    return f"{found}; {named(state.current)}{', on trial' if state.on_trial else ''}"
 
 
 def _cpu(config: Config) -> Finding:
@@ -151,11 +160,10 @@ def level_finding(samples: Int16) -> Finding:
 
 
 @click.command()
-@click.option(
-    "--config", "config_path", type=click.Path(dir_okay=False), metavar="FILE",
-    help="Look at what this file names, in place of the shipped phrase and the default microphone.",
-)  # fmt: skip
-@click.option("--device", metavar="NAME", help="The microphone, as for `wakeword listen`.")
+@options.config(
+    "Look at what this file names, in place of the shipped phrase and the default microphone."
+)
+@options.device
 @click.option(
     "--seconds", "listen_s", type=click.FloatRange(0.5, 60), default=3.0, show_default=True,
     help="So long it listens for the level.",

@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from wakeword import microphone as microphones
+from wakeword import options
 from wakeword.actions import Action
 from wakeword.actions.command import CommandSpec, words
 from wakeword.audio import SAMPLE_RATE, Int16
-from wakeword.bundle import DEFAULT_NAME
 from wakeword.clips import ClipKeeper
 from wakeword.config import Config, MicrophoneSpec
 from wakeword.console import Console
@@ -100,19 +100,14 @@ def _configured(
     dashboard: bool,
 ) -> Config:
     """The configuration, with what the command line says instead."""
-    microphone, detector = config.microphone, config.detector
+    microphone = config.microphone
+    detector = config.detector.but(models, threshold, sensitivity, no_gate)
     if device is not None:
         microphone = replace(microphone, device=device)
     if channel is not None:
         microphone = replace(
             microphone, channel=channel.channel, channels=channel.channels, mix=channel.mix
         )
-    if models:
-        detector = replace(detector, models=models)
-    if threshold is not None or sensitivity is not None:
-        detector = replace(detector, threshold=threshold, sensitivity=sensitivity)
-    if no_gate:
-        detector = replace(detector, gate=False)
     command = config.command
     if on_detect is not None:
         command = (*command, CommandSpec(run=words(on_detect)))
@@ -122,26 +117,9 @@ def _configured(
 
 
 @click.command()
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="A TOML file with microphone, models and actions; the other options go before it.",
-)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="BUNDLE",
-    help="A bundle's .json or a shipped bundle's name; may be repeated.  "
-    f"[default: {DEFAULT_NAME}]",
-)
-@click.option(
-    "--device",
-    metavar="NAME",
-    help="The microphone: its number or a part of its name, as `wakeword devices` lists them.",
-)
+@options.config("A TOML file with microphone, models and actions; the other options go before it.")
+@options.models
+@options.device
 @click.option(
     "--channel",
     callback=_channel,
@@ -155,31 +133,22 @@ def _configured(
     help="Run this program with its arguments (no shell) at each detection; WAKEWORD_NAME, "
     "WAKEWORD_PHRASE, WAKEWORD_SCORE and WAKEWORD_TIME_S are in its environment.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a detection, one a line.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    metavar="X",
-    help="Fire at this smoothed score in place of the bundle's own.",
-)
-@click.option(
-    "--sensitivity",
-    metavar="NAME",
-    help="One of the bundle's operating points: strict, balanced, eager.",
-)
-@click.option("--no-gate", is_flag=True, help="Let the network hear everything, voice or not.")
+@options.as_json
+@options.threshold
+@options.sensitivity
+@options.no_gate
 @click.option(
     "--dashboard", is_flag=True,
     help=f"A page to look at, at http://127.0.0.1:{DASHBOARD_PORT}/, and /metrics for Prometheus.",
 )  # fmt: skip
-def listen(config_path: str | None, as_json: bool, **options: Any) -> int:
+def listen(config_path: str | None, as_json: bool, **chosen: Any) -> int:
     """Listen at the microphone until Ctrl-C or SIGTERM.
 
     The microphone may go away and come back; that is told on standard error.
     """
     config = Config.load(config_path) if config_path else Config()
     try:
-        config = _configured(config, **options)
+        config = _configured(config, **chosen)
     except SpecError as error:
         raise click.BadParameter(str(error), param_hint="--on-detect") from None
     microphone = config.microphone.make(on_change=lambda message: console.say(message))

@@ -7,16 +7,14 @@ from dataclasses import asdict
 
 import click
 
+from wakeword import options
 from wakeword.config import Config
 from wakeword.errors import WakewordError
 from wakeword.monitor import read_days, stability, summary, total
 
 
 @click.command()
-@click.option(
-    "--config", "config_path", type=click.Path(dir_okay=False), required=True, metavar="FILE",
-    help="The TOML file whose [monitor] says where the counters lie.",
-)  # fmt: skip
+@options.config("The TOML file whose [monitor] says where the counters lie.", required=True)
 @click.option("--days", default=7, show_default=True, type=click.IntRange(1, 45))
 @click.option("--json", "as_json", is_flag=True, help="The sums of both times as one JSON object.")
 def monitor(config_path: str, days: int, as_json: bool) -> None:

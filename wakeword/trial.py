@@ -76,6 +76,29 @@ def begin(
     return resolve(spec, models)
 
 
+class Releases:
+    """The bundles that the configuration names, as updates left them; for whoever hears with them
+    and leaves their trial to :class:`Trials`.
+    """
+
+    def __init__(self, spec: UpdateSpec, models: Sequence[str]):
+        self._spec, self._models = spec, tuple(models)
+        self._stamps = self._look()
+        self.bundles = self.load()
+
+    def changed(self) -> bool:
+        """Whether an update came, or was rolled back, since the last call."""
+        before, self._stamps = self._stamps, self._look()
+        return self._stamps != before
+
+    def load(self) -> list[Bundle]:
+        """As they stand now. Raises BundleError."""
+        return [Bundle.load(path) for path in resolve(self._spec, self._models)]
+
+    def _look(self) -> list[int]:
+        return [self._spec.of(Path(m).stem).state().current for m in self._models]
+
+
 class Trials:
     """An :class:`wakeword.actions.Action` that takes over releases and watches the new ones."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from wakeword import golden
+from wakeword import golden, options
 from wakeword.bundle import Bundle
 from wakeword.config import Config
 from wakeword.errors import WakewordError
@@ -23,12 +23,8 @@ TIMEOUT_S = 30.0
 
 @click.command()
 @click.argument("source", required=False, metavar="[FILE|URL]")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="The device's TOML file; its [update] has the key that releases must be signed with.",
+@options.config(
+    "The device's TOML file; its [update] has the key that releases must be signed with."
 )
 @click.option("--back", metavar="NAME", help="Hear the release of this bundle before the last.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a bundle, one a line.")

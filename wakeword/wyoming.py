@@ -8,7 +8,7 @@ A client asks ``describe`` and is told the phrases; it sends ``detect`` (with th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -99,14 +99,17 @@ class _LimitedReader:
 class _Client:
     """One connection."""
 
-    def __init__(self, bundles: Sequence[Bundle], gate: bool, threshold: float | None):
-        self._bundles = {b.name: b for b in bundles}
+    def __init__(self, service: WyomingService):
+        self._service = service
+        self._known = service.bundles
         self._wanted = tuple(self._bundles)
-        self._gate = gate
-        self._threshold = threshold
         self._detector: Detector | None = None
         self._stream: _Stream | None = None
         self._detected = False
+
+    @property
+    def _bundles(self) -> dict[str, Bundle]:
+        return {b.name: b for b in self._service.bundles}
 
     def answer(self, event: Event) -> list[Event]:
         """What to send back."""
@@ -144,12 +147,15 @@ class _Client:
         self._wanted = tuple(dict.fromkeys(names)) if names else tuple(self._bundles)
         self._detector = None
 
+    def _chosen(self) -> list[Bundle]:
+        self._known = self._service.bundles
+        return [self._bundles[name] for name in self._wanted]
+
     def _start(self, audio_format: AudioFormat) -> None:
         self._stream = _Stream(audio_format)
         self._detected = False
         if self._detector is None:
-            bundles = [self._bundles[name] for name in self._wanted]
-            self._detector = Detector(bundles, self._gate, self._threshold)
+            self._detector = self._service.detector(self._chosen())
         else:
             self._detector.reset()
 
@@ -158,26 +164,36 @@ class _Client:
         if self._stream is None or self._detector is None or self._stream.format != audio_format:
             self._start(audio_format)
         assert self._stream and self._detector
+        if self._known is not self._service.bundles:  # an update, while this client listens
+            self._detector.replace(self._chosen())
         detections = self._detector.push(self._stream.convert(event.payload or b""))
         self._detected = self._detected or bool(detections)
         return [_detected(d, event.data.get("timestamp")) for d in detections]
 
 
 class WyomingService:
-    """The server. ``report`` takes one line for each client that misbehaves."""
+    """The server. ``report`` takes one line for each client that misbehaves.
+
+    ``bundles`` may be set to newer versions of the same ones; all clients hear with them then.
+    """
 
     def __init__(
         self,
         bundles: Sequence[Bundle],
         report: Callable[[str], None],
         gate: bool = True,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
+        operating_point: str | None = None,
     ):
-        self._bundles = bundles
+        self.bundles = bundles
         self._report = report
         self._gate = gate
-        self._threshold = threshold
+        self._threshold, self._operating_point = threshold, operating_point
         self._writers: set[asyncio.StreamWriter] = set()
+
+    def detector(self, bundles: Sequence[Bundle]) -> Detector:
+        """A new one, as the service was told to hear."""
+        return Detector(bundles, self._gate, self._threshold, self._operating_point)
 
     async def start(self, uri: str) -> asyncio.Server:
         """Listen at ``tcp://HOST:PORT`` or ``unix://PATH``. Raises WakewordError."""
@@ -209,7 +225,7 @@ class WyomingService:
             return
         self._writers.add(writer)
         limited: Any = _LimitedReader(reader)
-        client = _Client(self._bundles, self._gate, self._threshold)
+        client = _Client(self)
         try:
             while event := await async_read_event(limited):
                 for answer in client.answer(event):

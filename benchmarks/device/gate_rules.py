@@ -66,11 +66,11 @@ def rules(spec: GateSpec) -> dict[str, MakeGate]:
 
 
 def settings(spec: GateSpec) -> dict[str, MakeGate]:
-    """The spec's own rule with other pre-rolls and hangovers."""
+    """The spec's own rule with other pre-rolls, hangovers and times until it starts afresh."""
 
-    def timed(pre_roll_s: float, hangover_s: float) -> MakeGate:
-        return lambda: VadGate(replace(spec, pre_roll_s=pre_roll_s, hangover_s=hangover_s))
+    def other(**seconds: float) -> MakeGate:
+        return lambda: VadGate(replace(spec, **seconds))
 
-    pairs = [(p, spec.hangover_s) for p in (0.3, 0.6, 1.2)]
-    pairs += [(spec.pre_roll_s, h) for h in (0.15, 0.3, 0.45, 0.9)]
-    return {f"pre-roll {p} s, hangover {h} s": timed(p, h) for p, h in pairs}
+    table = {f"pre-roll {s:g} s": other(pre_roll_s=s) for s in (0.3, 0.6, 1.2)}
+    table |= {f"hangover {s:g} s": other(hangover_s=s) for s in (0.15, 0.3, 0.45, 0.9)}
+    return table | {f"afresh after {s:g} s": other(max_open_s=s) for s in (10.0, 120.0, 1e6)}

@@ -19,9 +19,14 @@ ENDLESS_S = 300  # of noise before the first phrase
 
 
 def phrases(tables: Tables, n_clips: int, rng: np.random.Generator) -> dict[str, list[Stream]]:
-    """The shipped bundle's phrase, by the test's synthetic voices."""
-    clips = [c for c in tables.tts("Robert turn on", "test") if c.label == "positive"]
-    clips = [clips[i] for i in rng.permutation(len(clips))[:n_clips]]
+    """The shipped bundle's phrase, by the test's synthetic voices.
+
+    With more phrases than there are clips, some are said again, at another time over another noise.
+    """
+    there = [c for c in tables.tts("Robert turn on", "test") if c.label == "positive"]
+    rounds = -(-n_clips // len(there))
+    order = np.concatenate([rng.permutation(len(there)) for _ in range(rounds)])
+    clips = [there[i] for i in order[:n_clips]]
     noise = tables.noise("test")
 
     def mixed(condition: str, under: Sequence[Clip] = noise) -> list[Stream]:
@@ -34,7 +39,7 @@ def phrases(tables: Tables, n_clips: int, rng: np.random.Generator) -> dict[str,
         "10 dB": mixed("10 dB"),
         "5 dB": mixed("5 dB"),
         "music 10 dB": mixed("10 dB", [c for c in noise if "music" in c.id]),
-        "endless 10 dB": [after_noise(mixed("10 dB")[0], noise)],
+        "endless 10 dB": [after_noise(s, noise) for s in mixed("10 dB")],
         "abrupt": [abrupt(clips)],
         "whisper": [replace(s, audio=whispered(s.audio, rng)) for s in clean],
     }
