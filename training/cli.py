@@ -22,6 +22,7 @@ COMMANDS = {
     "errors": ("training.commands.errors", "List what went wrong; make training clips of it."),
     "runs": ("training.commands.runs", "Compare runs: what differs in recipe and result."),
     "compare": ("training.commands.compare", "Say whether a bundle may replace another."),
+    "search": ("training.commands.search", "Find the values of a recipe that validate best."),
     "tune": ("training.commands.tune", "Adapt a bundle to the people of a household."),
 }
 

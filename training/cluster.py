@@ -8,6 +8,7 @@ was lost, is still written once, with the same bytes.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -35,7 +36,7 @@ def render_on_ray(
     ``address`` as in ``ray start``: HOST:PORT, ray://HOST:PORT, or auto. WakewordError if there is
     no cluster, or if a shard is lost more than ten times.
     """
-    ray = _connect(address)
+    ray = connect(address)
     try:
         pool = AudioPool.in_memory(job.sources.pool)
         shared = ray.put(replace(job, sources=replace(job.sources, pool=pool)))
@@ -59,14 +60,24 @@ def render_on_ray(
         ray.shutdown()
 
 
-def _connect(address: str):  # type: ignore[no-untyped-def]
+def connect(address: str | None, cpus: int = 1):  # type: ignore[no-untyped-def]
+    """Ray, connected to the cluster at ``address``; without one, to one begun here on ``cpus``.
+
+    WakewordError if Ray is not installed or nobody answers. End it with ``shutdown()``.
+    """
+    # Nothing leaves the machine: Ray would tell its makers about its use.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
     except ModuleNotFoundError:
         raise WakewordError("Ray is not installed: pip install 'wakeword[cluster]'") from None
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+        return ray
     try:
         _refuse_silence(address)
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise WakewordError(

@@ -200,7 +200,9 @@ class _Progress:
             self.best_rank, self.best = verdict.rank, average
         self.loss = float(np.mean(self._losses))
         self._losses = []
-        self.lines.append({"step": self.step, "loss": self.loss, **verdict.metrics})
+        self.lines.append(
+            {"step": self.step, "loss": self.loss, "rank": verdict.rank, **verdict.metrics}
+        )
 
     def save(self, folder: Path, model: keras.Model, optimizer: keras.Optimizer) -> None:
         """Write metrics.jsonl and checkpoint.npz, each whole or not at all."""

@@ -197,7 +197,7 @@ def train(
     )
     if teachers:
         sampler = TaughtSampler(sampler, teachers, recipe.distil.weight)
-    weights = fit(model, sampler, recipe.fit, _validator(job, aside, learned), job.folder)
+    weights = fit(model, sampler, recipe.fit, validator(job, aside, learned), job.folder)
     model.set_weights(weights)
     write_atomic(job.folder / "network.npz", _npz(weights))
     return model
@@ -217,7 +217,7 @@ def export(
     if under and recipe.second_ear.use:
         ear = phrase_spec(recipe.second_ear, recipe.about.phrase, under, recipe.about.languages[0])
         seen = moments(
-            model, under.model(), ear, aside, _validator(job, aside, learned),
+            model, under.model(), ear, aside, validator(job, aside, learned),
             recipe.decision.temperature,
         )  # fmt: skip
         ear = replace(ear, fusion=learn(ear.fusion, seen, recipe.second_ear.strength))
@@ -288,7 +288,8 @@ def evaluate(job: Run, bundle: Bundle, recipe_path: Path, workers: int = 1) -> B
     return bundle
 
 
-def _validator(job: Run, aside: Material, learned: Material) -> Validator:
+def validator(job: Run, aside: Material, learned: Material) -> Validator:
+    """What ranks the checkpoints of a run, and mines what it learns from."""
     recipe, decision = job.recipe, job.recipe.decision
     return Validator(
         recipe.validation,
