@@ -125,13 +125,14 @@ class Outcome:
 
 def listen(bundle: Bundle, stream: Stream | StoredStream, gate: bool = True) -> Heard:
     """Run the device's detector over a stream and keep every score."""
+    return listen_with(Detector([bundle], gate=gate), stream)
+
+
+def listen_with(detector: Detector, stream: Stream | StoredStream) -> Heard:
+    """:func:`listen` with a detector of one bundle that is there, as new."""
     started_s = process_time()
     rows: list[tuple[int, float, float]] = []
-    detector = Detector(
-        [bundle],
-        gate=gate,
-        trace=lambda unit, _, score: rows.append((unit, detector.time_s, score)),
-    )
+    detector.trace = lambda unit, _, score: rows.append((unit, detector.time_s, score))
     # A second of quiet at the end lets a phrase that ends the stream be heard.
     tail = np.zeros(SAMPLE_RATE, np.int16)
     audio = stream.audio

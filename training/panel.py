@@ -7,14 +7,21 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.float_twin import network_or_none
 from training.mistakes import FALSE, Mistake
+from training.network import Network
 from training.occlusion import BANDS_HZ, Occlusion, explain
-from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Int16, to_float32
+from training.saliency import Saliency, saliency
+from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Float32, Int16, to_float32
 from wakeword.bundle import Bundle
 from wakeword.frontend import FrontEnd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BEFORE_S, AFTER_S = 1.0, 1.0
 LISTEN_S = 2.0  # heard by the front end before the picture begins: its gain adapts
@@ -34,17 +41,20 @@ class Panel:
 def panels(
     bundle: Bundle, mistakes: Sequence[Mistake], threshold: float, workers: int = 1
 ) -> Iterator[Panel]:
-    """Panels in the order of the mistakes."""
+    """Panels in the order of the mistakes; with the gradient where float weights are at hand."""
+    network = network_or_none(bundle)
     if workers <= 1 or len(mistakes) < 4:
         for mistake in mistakes:
-            yield panel(bundle, mistake, threshold)
+            yield panel(bundle, mistake, threshold, network)
         return
     n = len(mistakes)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(panel, [bundle] * n, mistakes, [threshold] * n)
+        yield from pool.map(panel, [bundle] * n, mistakes, [threshold] * n, [network] * n)
 
 
-def panel(bundle: Bundle, mistake: Mistake, threshold: float) -> Panel:
+def panel(
+    bundle: Bundle, mistake: Mistake, threshold: float, network: Network | None = None
+) -> Panel:
     """Listen, explain and draw."""
     after_s = 0.3 if mistake.kind == FALSE else AFTER_S
     whole = mistake.stream.audio
@@ -55,8 +65,13 @@ def panel(bundle: Bundle, mistake: Mistake, threshold: float) -> Panel:
     why = explain(
         bundle, whole[lead:last], mistake.start_s - origin_s, last / SAMPLE_RATE - origin_s
     )
-    words = _in_words(why, origin_s - first / SAMPLE_RATE)
-    png = _draw(mistake, whole, (lead, first, last), why, threshold)
+    shift_s = origin_s - first / SAMPLE_RATE
+    words, slope = _in_words(why, shift_s), None
+    if network:
+        window = bundle.manifest.micro.sliding_window_size
+        slope = saliency(network, whole[lead:last], mistake.start_s - origin_s, window)
+        words += " " + _slope_in_words(slope, shift_s)
+    png = _draw(mistake, whole, (lead, first, last), why, slope, threshold)
     return Panel(mistake, png, opus(whole[first:last]), words)
 
 
@@ -67,6 +82,16 @@ def _in_words(why: Occlusion, shift_s: float) -> str:
     seconds = f"{start + shift_s:.1f} to {end + shift_s:.1f} s"
     lost = f"{-why.effect.max():+.1f} logits"
     return f"Most for the phrase speak {seconds}, {low} to {high} Hz: without them {lost}."
+
+
+def _slope_in_words(slope: Saliency, shift_s: float) -> str:
+    start, end, low, high = slope.strongest()
+    most = slope.blocks()[1].max()
+    return (
+        f"The wake head's gradient: {slope.logit - slope.silence:+.1f} logits over silence, most "
+        f"of it ({most:+.1f}) by {start + shift_s:.1f} to {end + shift_s:.1f} s, "
+        f"{low} to {high} Hz."
+    )
 
 
 def opus(samples: Int16) -> bytes:
@@ -82,24 +107,31 @@ def opus(samples: Int16) -> bytes:
 
 
 def _draw(
-    mistake: Mistake, whole: Int16, at: tuple[int, int, int], why: Occlusion, threshold: float
+    mistake: Mistake,
+    whole: Int16,
+    at: tuple[int, int, int],
+    why: Occlusion,
+    slope: Saliency | None,
+    threshold: float,
 ) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lead, first, last = at
     zero_s, n_s = first / SAMPLE_RATE, (last - first) / SAMPLE_RATE
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 5.4 if slope else 4.2), layout="constrained")
     FigureCanvasAgg(figure)
-    spectrogram, map_, score = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1.2, 1.4))
+    heights = (2, 1.6, 1.2, 1.4) if slope else (2, 1.2, 1.4)
+    rows = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    spectrogram, map_, score = rows[0], rows[-2], rows[-1]
 
     frames = FrontEnd().push(whole[lead:last])
     shift_s = lead / SAMPLE_RATE - zero_s
-    spectrogram.imshow(
-        frames.T, origin="lower", aspect="auto", cmap="magma",
-        extent=(shift_s + 0.03, shift_s + 0.03 + len(frames) / 100, 0, 40),
-    )  # fmt: skip
+    extent = (shift_s + 0.03, shift_s + 0.03 + len(frames) / 100, 0, 40)
+    spectrogram.imshow(frames.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
     spectrogram.set(ylabel="channel", xlim=(0, n_s))
+    if slope:
+        _draw_slope(rows[1], frames, slope, extent)
 
     most = max(1.0, float(np.abs(why.effect).max()))
     times = why.times_s + shift_s
@@ -120,12 +152,27 @@ def _draw(
     score.plot(when[order], values[order], color="#1f4e79", linewidth=1.5)
     score.axhline(threshold, color="#c8553d", linewidth=1, linestyle="--")
     score.set(ylim=(0, 1), ylabel="score", xlabel="s (green: gate open)")
-    for axes in (spectrogram, map_, score):
+    for axes in rows:
         for edge in (mistake.start_s, mistake.end_s):
             axes.axvline(edge - zero_s, color="#888", linewidth=0.8, linestyle=":")
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=75, format="png")
     return _smaller(buffer.getvalue())
+
+
+def _draw_slope(
+    axes: Axes, frames: Float32, slope: Saliency, extent: tuple[float, float, float, float]
+) -> None:
+    """What each channel of each frame brings to the logit, over the spectrogram in grey."""
+    place = {"origin": "lower", "aspect": "auto", "extent": extent}
+    axes.imshow(frames.T, cmap="Greys", vmax=2 * frames.max(initial=1.0), **place)
+    effect = np.zeros_like(frames)
+    effect[: len(slope.effect)] = slope.effect
+    # The strongest hundredth is drawn in full; what brings nothing is not drawn.
+    most = max(float(np.quantile(np.abs(effect), 0.99)), 1e-6)
+    shown = np.clip(effect / most, -1, 1).T
+    axes.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1, alpha=np.abs(shown), **place)
+    axes.set(ylabel="gradient")
 
 
 def _smaller(png: bytes) -> bytes:

@@ -186,9 +186,12 @@ def _mistakes(
 ) -> str:
     parts = [
         f"<h2>Every mistake at {escape(point)}</h2><p>{len(drawn)} of {len(mistakes)} are drawn. "
-        "Above: what the network sees, the utterance between dotted lines. Middle: what each "
-        "100 ms of each band does for the score; red speaks for the phrase, blue against it (the "
-        f"score's fall in logits when the piece is silenced). Below: the score, the threshold "
+        "Above: what the network sees, the utterance between dotted lines. Over the grey one, "
+        "where float weights are at hand: what each value brings to the wake head's logit, by its "
+        "gradient. Below that: what each "
+        "100 ms of each band does for the score of the bundle as it is shipped; red speaks for the "
+        "phrase, blue against it (the score's fall in logits when the piece is silenced). Last: "
+        "the score, the threshold "
         f"{threshold:.3f}, and in green when the gate was open. <code>wakeword train errors</code> "
         "makes training clips of those that you choose by their id.</p>"
     ]
