@@ -13,8 +13,9 @@ from firmware_export.model import Model
 from wakeword import __version__
 from wakeword.frontend import N_CHANNELS
 
-SOURCES = ("wakeword.h", "wakeword.c", "ww_frontend.h", "ww_frontend.c", "ww_kernels.h",
-           "ww_kernels.c")  # fmt: skip
+SOURCES = ("wakeword.h", "wakeword.c", "ww_frontend.h", "ww_frontend.c", "ww_spectrum.h",
+           "ww_spectrum.c", "ww_spectrum_avx2.h", "ww_complex.h", "ww_kernels.h", "ww_kernels.c",
+           "ww_kernels_avx2.h")  # fmt: skip
 
 
 def files(models: Sequence[Model], golden: Golden, whole: Sequence[Model] = ()) -> dict[str, bytes]:

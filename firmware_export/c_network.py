@@ -7,6 +7,7 @@ import numpy as np
 from firmware_export import c_text
 from firmware_export.fixed_point import AddScales
 from firmware_export.program import (
+    TOGETHER,
     Copy,
     Elementwise,
     Fill,
@@ -17,6 +18,8 @@ from firmware_export.program import (
     Step,
     Table,
 )
+
+HALF = (1 << 30, 0)  # 1/2 as a multiplier and an exponent
 
 
 def source(program: Program, name: str, heading: str) -> str:
@@ -108,26 +111,26 @@ class _Writer:
         return self.tables[content]
 
     def elementwise(self, number: int, step: Elementwise) -> str:
-        s = step.scales
-        nothing = (0, 0)
-        a, b = (s.a, s.b) if isinstance(s, AddScales) else (nothing, nothing)
-        scales = ", ".join(_scale(scale) for scale in (a, b, s.out))
+        s, a, b = step.scales, step.a, step.b
+        zero_a, zero_b, other = s.zero_a, s.zero_b, (0, 0)
+        if isinstance(s, AddScales):
+            other = s.b
+            if s.a != HALF:  # the one of the larger scale comes first
+                a, b, zero_a, zero_b, other = b, a, zero_b, zero_a, s.a
         self.blocks.append(
-            f"static const ww_pair pair_{number} = {{{scales},\n"
-            f"    {s.zero_a}, {s.zero_b}, {s.zero}, {s.low}, {s.high}}};\n"
+            f"static const ww_pair pair_{number} = {{{_scale(other)}, {_scale(s.out)},\n"
+            f"    {zero_a}, {zero_b}, {s.zero}, {s.low}, {s.high}}};\n"
         )
         function = {"ADD": "ww_add", "MUL": "ww_multiply"}[step.kind]
-        return (
-            f"{function}({self.at(step.to)}, {self.at(step.a)}, {self.at(step.b)}, {step.size}, "
-            f"&pair_{number});"
-        )
+        places = f"{self.at(step.to)}, {self.at(a)}, {self.at(b)}"
+        return f"{function}({places}, {step.size}, &pair_{number});"
 
     def product(self, number: int, step: Product) -> str:
         scaling = step.scaling
         scales = ",\n".join(f"    {_scale(scale)}" for scale in scaling.scales)
         weights = step.weights if step.depth else step.pairs()
         kind = "weights" if step.depth else "pairs"
-        bias = np.zeros(-(-len(step.bias) // 4) * 4, np.int32)
+        bias = np.zeros(-(-len(step.bias) // TOGETHER) * TOGETHER, np.int32)
         bias[: len(step.bias)] = step.bias
         self.blocks += [
             c_text.array(f"{kind}_{number}", weights, static=True),

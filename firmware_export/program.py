@@ -12,6 +12,8 @@ from firmware_export.fixed_point import AddScales, MulScales
 
 Array = npt.NDArray[Any]
 
+TOGETHER = 8  # outputs of a dense product whose sums grow side by side
+
 
 class Ref(NamedTuple):
     """A place: ``base`` is "arena:3" (a tensor), "state:NAME", "frames", "out" or "const:3"."""
@@ -108,14 +110,16 @@ class Product:
         return -(-self.rows * self.row_size // 8) * 8
 
     def pairs(self) -> Array:
-        """(outputs / 4, taps / 2, 2) uint32: a dense product's weights, two outputs a half-word.
+        """(outputs / 8, taps / 2, 4) uint32: a dense product's weights, two outputs a half-word.
 
         A half holds 256 * a + b: what ``ww_kernels.c`` multiplies by. Little end first.
         """
-        blocks = -(-len(self.weights) // 4)
-        padded = np.zeros((4 * blocks, self.taps), np.int32)
+        blocks = -(-len(self.weights) // TOGETHER)
+        padded = np.zeros((TOGETHER * blocks, self.taps), np.int32)
         padded[: len(self.weights), : self.weights.shape[1]] = self.weights
-        by_pair = padded.reshape(blocks, 2, 2, self.taps // 2, 2)  # block, pair, output, taps
+        by_pair = padded.reshape(
+            blocks, TOGETHER // 2, 2, self.taps // 2, 2
+        )  # block, pair, output, taps
         halves = 256 * by_pair[:, :, 0] + by_pair[:, :, 1]
         words = (halves[..., 0] & 0xFFFF) | (halves[..., 1] & 0xFFFF) << 16
         return words.transpose(0, 2, 1).astype(np.uint32)

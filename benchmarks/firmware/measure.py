@@ -1,10 +1,11 @@
 """What docs/firmware.md states: exactness over hours, CPU on this machine, size and instructions.
 
-python benchmarks/firmware/measure.py BUNDLE [--hours 1] [--audio FOLDER]
+python benchmarks/firmware/measure.py [BUNDLE] [--hours 1] [--audio FOLDER] [-o FILE]
 
-Exactness: audio files (by default the shared data's, else the shipped recording again and again)
-are cut to pieces of five minutes; each is run through pymicro-features, TFLite's reference kernels
-and the Python decision, and through the exported C, and then through the Python detector.
+Exactness: audio files (by default the shared data's speech, else the shipped recording again and
+again) are cut to pieces of five minutes; each is run through pymicro-features, TFLite's reference
+kernels and the Python decision, and through the exported C, and then through the Python detector.
+Host: the tool as its Makefile builds it, by gcc and clang by turns, over ten minutes of recording.
 Sizes and instructions: arm-none-eabi-gcc and qemu-system-arm, over the shipped recording.
 """
 
@@ -13,9 +14,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import re
 import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_tools.tables import shared_folder
 from firmware_export import c99, golden
 from firmware_export.model import Model
 from firmware_export.verify import compile_c
@@ -36,6 +39,11 @@ from wakeword.detector import Detector
 PIECE_S = 300
 SOUND = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 CORES = {"cortex-m4": "mps2-an386", "cortex-m0plus": "mps2-an385"}
+
+
+def default_audio() -> Path | None:
+    data = shared_folder()
+    return data / "speech" if data else None
 
 
 def pieces(folder: Path | None, hours: float) -> Iterator[np.ndarray]:
@@ -55,13 +63,13 @@ def pieces(folder: Path | None, hours: float) -> Iterator[np.ndarray]:
 
 
 def child_seconds() -> float:
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def exactness(model: Model, folder: Path, audio: Iterator[np.ndarray]) -> dict:
     test = compile_c(folder, "golden/golden_test.c", folder / "golden_test")
-    flags = ("-O3", "-march=native")  # those of the export's Makefile
-    host = compile_c(folder, "host/wakeword_host.c", folder / "wakeword_host", flags)
+    host = compile_c(folder, "host/wakeword_host.c", folder / "wakeword_host", ("-O3",))
     total: dict[str, list[int]] = {}
     figures = {"hours": 0.0, "c_cpu_s": 0.0, "python_cpu_s": 0.0, "detections": 0,
                "python_detections": 0, "same_time": 0, "within_two_steps": 0}  # fmt: skip
@@ -95,6 +103,35 @@ def exactness(model: Model, folder: Path, audio: Iterator[np.ndarray]) -> dict:
     return figures
 
 
+def host(folder: Path, rounds: int) -> dict:
+    """CPU and instructions of the host tool for each second of audio."""
+    audio = np.tile(read_file(RECORDING), 10).tobytes()
+    seconds = len(audio) / 2 / SAMPLE_RATE
+    tools, figures = {}, {}
+    for compiler in filter(shutil.which, ("gcc", "clang")):
+        subprocess.run(["make", "-s", "-B", "-C", folder, "wakeword_host", f"CC={compiler}"],
+                       check=True)  # fmt: skip
+        tools[compiler] = (folder / "wakeword_host").rename(folder / f"host_{compiler}")
+        figures[compiler] = {"cpu_s_a_second": []}
+    for _, (compiler, tool) in itertools.product(range(rounds), tools.items()):
+        before = child_seconds()
+        subprocess.run([tool], input=audio, capture_output=True, check=True)
+        figures[compiler]["cpu_s_a_second"].append((child_seconds() - before) / seconds)
+    for compiler, tool in tools.items():
+        row = figures[compiler]
+        row["median"] = statistics.median(row["cpu_s_a_second"])
+        if shutil.which("valgrind"):
+            said = subprocess.run(
+                ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                 tool], input=audio[: len(audio) // 10], capture_output=True,
+            ).stderr.decode()  # fmt: skip
+            (count,) = re.findall(r"refs:\s+([\d,]+)", said)
+            row["million_instructions_a_second"] = (
+                int(count.replace(",", "")) / 1e6 / (seconds / 10)
+            )
+    return figures
+
+
 def emulated(model: Model, folder: Path, seconds: int) -> dict:
     bare_metal = folder / "examples/bare_metal"
     audio = read_file(RECORDING)[: seconds * SAMPLE_RATE]
@@ -102,7 +139,7 @@ def emulated(model: Model, folder: Path, seconds: int) -> dict:
     (of,) = golden.make([model], audio).models
     wanted = golden.decide(model, of.outputs, model.least_score(model.bundle.threshold())).tolist()
     figures = {}
-    for (cpu, machine), level in itertools.product(CORES.items(), ("-O2", "-Os")):
+    for (cpu, machine), level in itertools.product(CORES.items(), ("-O2", "-O3", "-Os")):
         (bare_metal / "wakeword.elf").unlink(missing_ok=True)
         make = ["make", "-s", "-C", bare_metal, "run", f"CPU={cpu}", f"MACHINE={machine}",
                 f"CFLAGS={level}"]  # fmt: skip
@@ -130,7 +167,11 @@ def code_bytes(folder: Path, cpu: str, level: str) -> dict:
         said = subprocess.run(["arm-none-eabi-size", *sorted(Path(scratch).glob("*.o"))],
                               capture_output=True, text=True, check=True).stdout  # fmt: skip
         sizes = {Path(x.split()[-1]).stem: int(x.split()[0]) for x in said.splitlines()[1:]}
-    code = sum(sizes[n] for n in ("wakeword", "ww_frontend", "ww_kernels"))
+    code = sum(
+        sizes[n]
+        for n in ("wakeword", "ww_frontend", "ww_spectrum", "ww_kernels", "ww_phrase")
+        if n in sizes
+    )
     return {"code": code, "all_flash": sum(sizes.values())}
 
 
@@ -138,7 +179,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", nargs="?", default="robert_turn_on")
     parser.add_argument("--hours", type=float, default=1.0)
-    parser.add_argument("--audio", type=Path, default=os.environ.get("WAKEWORD_DATA"))
+    parser.add_argument("--audio", type=Path, default=default_audio())
+    parser.add_argument("--rounds", type=int, default=5, help="of the host tool")
+    parser.add_argument("-o", dest="path", type=Path, help="the JSON file; else standard output")
     parser.add_argument("--seconds", type=int, default=62, help="of the recording, emulated")
     arguments = parser.parse_args()
     model = Model.load(Bundle.load(arguments.bundle))
@@ -151,10 +194,13 @@ def main() -> None:
             "bundle": arguments.bundle,
             "model_sha256": model.bundle.extension.model_sha256,
             "exactness": exactness(model, folder, pieces(arguments.audio, arguments.hours)),
+            "host": host(folder, arguments.rounds),
             "emulated": emulated(model, folder, arguments.seconds),
         }
-    json.dump(figures, sys.stdout, indent=2)
-    print()
+    text = json.dumps(figures, indent=2) + "\n"
+    if arguments.path:
+        arguments.path.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":

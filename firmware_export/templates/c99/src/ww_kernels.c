@@ -2,7 +2,18 @@
 
 #include <string.h>
 
+#if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
+#include <arm_acle.h>
+#endif
+
+#define WW_TOGETHER 8 /* outputs whose sums grow side by side */
 #define WW_CHUNK 512 /* of products that a sum can hold besides 256 times another: 128 * 127 each */
+
+#if defined(__GNUC__)
+#define WW_APART static __attribute__((noinline)) /* with all registers to itself, or rarely run */
+#else
+#define WW_APART static
+#endif
 
 /* x * multiplier / 2^31, halves rounded up; |x| is under 2^30. Doubled, so that no shift over two
  * words is left. */
@@ -17,50 +28,41 @@ static int32_t half_product(int32_t x, int32_t multiplier)
 #endif
 }
 
-/* x times the scale, rounded after the product and again after the shift, as gemmlowp does.
- * |x| is under 2^30. */
-static int32_t rescale(int32_t x, ww_scale scale)
+/* x times a scale of 1 at most, rounded after the product and again after the shift, as gemmlowp
+ * does. |x| is under 2^30. */
+static int32_t rescale_down(int32_t x, ww_scale scale)
 {
-    if (scale.exponent > 0) {
-        const int64_t product = (int64_t)(int32_t)((uint32_t)x << scale.exponent) * scale.multiplier;
-        return (int32_t)((product + ((int64_t)1 << 30)) >> 31); /* halves up */
-    }
     const int32_t high = half_product(x, scale.multiplier);
     if (scale.exponent == 0) {
         return high;
     }
-    const int32_t half = (int32_t)1 << (-scale.exponent - 1);
-    return (high + half - (high < 0)) >> -scale.exponent; /* halves away from zero */
+    return (((high - (high < 0)) >> (-scale.exponent - 1)) + 1) >> 1; /* halves away from zero */
 }
 
-/* A scale of 1 at most, prepared for many values. */
-typedef struct {
-    int32_t multiplier, half;
-    uint32_t away; /* 0 where nothing is shifted and so nothing is rounded twice */
-    int shift;
-} falling;
-
-static falling falling_of(ww_scale scale)
+WW_APART int32_t rescale_up(int32_t x, ww_scale scale)
 {
-    const int shift = -scale.exponent;
-    const falling prepared = {scale.multiplier, (1 << shift) >> 1, shift != 0, shift};
-    return prepared;
+    const int64_t product = (int64_t)(int32_t)((uint32_t)x << scale.exponent) * scale.multiplier;
+    return (int32_t)((product + ((int64_t)1 << 30)) >> 31); /* halves up */
 }
 
-static int32_t rescale_falling(int32_t x, falling scale)
+static int32_t rescale(int32_t x, ww_scale scale)
 {
-    const int32_t high = half_product(x, scale.multiplier);
-    return (high + scale.half - (int32_t)((uint32_t)high >> 31 & scale.away)) >> scale.shift;
+    return scale.exponent > 0 ? rescale_up(x, scale) : rescale_down(x, scale);
+}
+
+WW_APART int32_t rescale_once_from(int64_t product, int exponent)
+{
+    return (int32_t)((product + ((int64_t)1 << (30 - exponent))) >> (31 - exponent));
 }
 
 /* x times the scale, rounded once, halves up, as ruy does. */
 static int32_t rescale_once(int32_t x, ww_scale scale)
 {
     const int64_t product = (int64_t)x * scale.multiplier;
-    if (scale.exponent < -1) { /* the product's lower word cannot change the result */
-        return ((int32_t)(product >> 32) + (1 << (-2 - scale.exponent))) >> (-1 - scale.exponent);
-    }
-    return (int32_t)((product + ((int64_t)1 << (30 - scale.exponent))) >> (31 - scale.exponent));
+    if (scale.exponent >= -1) {
+        return rescale_once_from(product, scale.exponent);
+    } /* the product's lower word cannot change the result */
+    return (((int32_t)(product >> 32) >> (-2 - scale.exponent)) + 1) >> 1;
 }
 
 static size_t least(size_t a, size_t b)
@@ -71,6 +73,27 @@ static size_t least(size_t a, size_t b)
 static int8_t clamp(int32_t x, int32_t low, int32_t high)
 {
     return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+static int8_t saturate(int32_t x)
+{
+#if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
+    int32_t value;
+    __asm__("ssat %0, #8, %1" : "=r"(value) : "r"(x));
+    return (int8_t)value;
+#else
+    return clamp(x, INT8_MIN, INT8_MAX);
+#endif
+}
+
+/* What a fused activation leaves of values that are int8 already. */
+static void narrow(int8_t *values, size_t size, int32_t low, int32_t high)
+{
+    if (low > INT8_MIN || high < INT8_MAX) {
+        for (size_t i = 0; i < size; i++) {
+            values[i] = clamp(values[i], low, high);
+        }
+    }
 }
 
 void ww_copy(int8_t *to, const int8_t *from, size_t block, size_t count, ptrdiff_t to_step,
@@ -92,22 +115,23 @@ void ww_table(int8_t *to, const int8_t *from, size_t size, const uint8_t table[2
 
 void ww_add(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
 {
-    const ww_pair p = *pair; /* which `to` may not overlap, but no compiler knows */
-    const falling by_a = falling_of(p.a), by_b = falling_of(p.b), by_out = falling_of(p.out);
+    const ww_scale by = pair->b, of_sum = pair->out;
+    const int32_t zeros = pair->zero_a * (1 << 19), zero_b = pair->zero_b, zero = pair->zero;
     for (size_t i = 0; i < size; i++) {
-        const int32_t sum = rescale_falling((a[i] - p.zero_a) * (1 << 20), by_a) +
-                            rescale_falling((b[i] - p.zero_b) * (1 << 20), by_b);
-        to[i] = clamp(rescale_falling(sum, by_out) + p.zero, p.low, p.high);
+        const int32_t other = rescale_down((b[i] - zero_b) * (1 << 20), by);
+        to[i] = saturate(rescale_down(a[i] * (1 << 19) - zeros + other, of_sum) + zero);
     }
+    narrow(to, size, pair->low, pair->high);
 }
 
 void ww_multiply(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
 {
-    const ww_pair p = *pair;
+    const ww_scale by = pair->out;
+    const int32_t zero_a = pair->zero_a, zero_b = pair->zero_b, zero = pair->zero;
     for (size_t i = 0; i < size; i++) {
-        const int32_t product = (a[i] - p.zero_a) * (b[i] - p.zero_b);
-        to[i] = clamp(rescale(product, p.out) + p.zero, p.low, p.high);
+        to[i] = saturate(rescale((a[i] - zero_a) * (b[i] - zero_b), by) + zero);
     }
+    narrow(to, size, pair->low, pair->high);
 }
 
 /* ---- Sums of products ----
@@ -116,59 +140,38 @@ void ww_multiply(int8_t *to, const int8_t *a, const int8_t *b, size_t size, cons
  * two at one input. Then sum(x * half) is 256 * sum(x * a) + sum(x * b), and sum(x * b) comes from
  * the low bytes: four products take two multiplications of pairs and one extraction. */
 
-/* Four outputs at once, over at most WW_CHUNK values. `size` is a multiple of 8. */
+/* The products of the values before `end` with the weights of WW_TOGETHER outputs; there are at most
+ * WW_CHUNK values, a multiple of 8. */
 #if defined(__ARM_FEATURE_DSP) && !defined(WW_PLAIN_C)
 /* Cortex-M4, M7, M33: two products an instruction. The sums are the same. */
-#include <arm_acle.h>
-
-/* Two values times the weights of two outputs; both sums grow. */
 #define TWICE(value, word, both, low)                                                            \
     both = __smlad((int16x2_t)(value), (int16x2_t)(word), both);                                 \
     low = __smlad((int16x2_t)(value), __sxtb16((int8x4_t)(word)), low)
 
-static void add_products(const uint32_t *values, const uint32_t *weights, size_t size,
-                         int32_t sums[4])
-{
-    int32_t both = 0, low = 0, next_both = 0, next_low = 0;
-    for (const uint32_t *end = values + size / 2; values != end; values += 4, weights += 8) {
-        TWICE(values[0], weights[0], both, low);
-        TWICE(values[0], weights[1], next_both, next_low);
-        TWICE(values[1], weights[2], both, low);
-        TWICE(values[1], weights[3], next_both, next_low);
-        TWICE(values[2], weights[4], both, low);
-        TWICE(values[2], weights[5], next_both, next_low);
-        TWICE(values[3], weights[6], both, low);
-        TWICE(values[3], weights[7], next_both, next_low);
-    }
-    sums[0] += (both - low) >> 8;
-    sums[1] += low;
-    sums[2] += (next_both - next_low) >> 8;
-    sums[3] += next_low;
-}
-#elif defined(__AVX2__) && !defined(WW_PLAIN_C)
-/* x86: sixteen products an instruction, for the host tool. The sums are the same. */
-#include <immintrin.h>
+#define EIGHT(value, words)                                                                      \
+    TWICE(value, (words)[0], both_a, low_a);                                                     \
+    TWICE(value, (words)[1], both_b, low_b);                                                     \
+    TWICE(value, (words)[2], both_c, low_c);                                                     \
+    TWICE(value, (words)[3], both_d, low_d)
 
-static void add_products(const uint32_t *values, const uint32_t *weights, size_t size,
-                         int32_t sums[4])
+WW_APART void add_products(const uint32_t *value, const uint32_t *end, const uint32_t *weights,
+                           int32_t sums[WW_TOGETHER])
 {
-    const __m256i twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
-    __m256i both = _mm256_setzero_si256(), low = both;
-    for (size_t k = 0; k < size; k += 8) {
-        const __m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(weights + k));
-        const __m256i value = _mm256_permutevar8x32_epi32(
-            _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(values + k / 2))),
-            twice);
-        const __m256i low_bytes = _mm256_srai_epi16(_mm256_slli_epi16(word, 8), 8);
-        both = _mm256_add_epi32(both, _mm256_madd_epi16(value, word));
-        low = _mm256_add_epi32(low, _mm256_madd_epi16(value, low_bytes));
+    int32_t both_a = 0, both_b = 0, both_c = 0, both_d = 0, low_a = 0, low_b = 0, low_c = 0, low_d = 0;
+    for (; value != end; value += 4, weights += 16) {
+        EIGHT(value[0], weights);
+        EIGHT(value[1], weights + 4);
+        EIGHT(value[2], weights + 8);
+        EIGHT(value[3], weights + 12);
     }
-    const __m256i high = _mm256_srai_epi32(_mm256_sub_epi32(both, low), 8);
-    const __m256i pairs = _mm256_add_epi32(_mm256_unpacklo_epi32(high, low),
-                                           _mm256_unpackhi_epi32(high, low));
-    __m128i all = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
-    all = _mm_add_epi32(all, _mm_loadu_si128((const __m128i *)(const void *)sums));
-    _mm_storeu_si128((__m128i *)(void *)sums, all);
+    sums[0] += (both_a - low_a) >> 8;
+    sums[1] += low_a;
+    sums[2] += (both_b - low_b) >> 8;
+    sums[3] += low_b;
+    sums[4] += (both_c - low_c) >> 8;
+    sums[5] += low_c;
+    sums[6] += (both_d - low_d) >> 8;
+    sums[7] += low_d;
 }
 #else
 /* Two values times the weights of two outputs; both sums grow. */
@@ -178,17 +181,17 @@ static void add_products(const uint32_t *values, const uint32_t *weights, size_t
     both += (int16_t)((value) >> 16) * (int16_t)((word) >> 16);                                  \
     low += (int16_t)((value) >> 16) * (int8_t)((word) >> 16)
 
-static void add_products(const uint32_t *values, const uint32_t *weights, size_t size,
-                         int32_t sums[4])
+WW_APART void add_products(const uint32_t *values, const uint32_t *end, const uint32_t *weights,
+                           int32_t sums[WW_TOGETHER])
 {
-    for (int i = 0; i < 4; i += 2, weights++) {
+    for (int i = 0; i < WW_TOGETHER; i += 2, weights++) {
         const uint32_t *word = weights;
         int32_t both = 0, low = 0;
-        for (const uint32_t *value = values; value != values + size / 2; value += 4, word += 8) {
+        for (const uint32_t *value = values; value != end; value += 4, word += 16) {
             TWICE(value[0], word[0], both, low);
-            TWICE(value[1], word[2], both, low);
-            TWICE(value[2], word[4], both, low);
-            TWICE(value[3], word[6], both, low);
+            TWICE(value[1], word[4], both, low);
+            TWICE(value[2], word[8], both, low);
+            TWICE(value[3], word[12], both, low);
         }
         sums[i] += (both - low) >> 8;
         sums[i + 1] += low;
@@ -200,19 +203,41 @@ static void add_products(const uint32_t *values, const uint32_t *weights, size_t
 static void finish(int8_t *to, const int32_t *sums, size_t output, size_t count,
                    const ww_product *p)
 {
-    const int32_t zero = p->zero, low = p->low, high = p->high;
+    const int32_t zero = p->zero;
     const size_t step = p->scale_step;
     const ww_scale *scale = p->scales + output * step;
     if (p->once) {
         for (size_t i = 0; i < count; i++, scale += step) {
-            to[i] = clamp(rescale_once(sums[i], *scale) + zero, low, high);
+            to[i] = saturate(rescale_once(sums[i], *scale) + zero);
         }
     } else {
         for (size_t i = 0; i < count; i++, scale += step) {
-            to[i] = clamp(rescale(sums[i], *scale) + zero, low, high);
+            to[i] = saturate(rescale(sums[i], *scale) + zero);
         }
     }
 }
+
+static void dense(int8_t *to, const uint32_t *wide, const ww_product *p)
+{
+    const uint32_t *weights = p->pairs, *last = wide + p->taps / 2;
+    for (size_t output = 0; output < p->outputs; output += WW_TOGETHER) {
+        int32_t sums[WW_TOGETHER];
+        memcpy(sums, p->bias + output, sizeof sums);
+        for (const uint32_t *value = wide; value != last;) {
+            const uint32_t *end = last - value > WW_CHUNK / 2 ? value + WW_CHUNK / 2 : last;
+            add_products(value, end, weights, sums);
+            weights += WW_TOGETHER / 2 * (end - value);
+            value = end;
+        }
+        finish(to + output, sums, output, least(WW_TOGETHER, p->outputs - output), p);
+    }
+}
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(WW_PLAIN_C)
+#include "ww_kernels_avx2.h"
+#else
+#define dense_here dense
+#endif
 
 /* Four int8 as two pairs of int16, the first one low. */
 static void widen_four(uint32_t to[2], const int8_t *from)
@@ -251,30 +276,23 @@ static void widen(uint32_t *wide, const int8_t *window, const ww_product *p)
 
 void ww_dense(int8_t *to, const int8_t *from, uint32_t *wide, const ww_product *p)
 {
+    int8_t *place = to;
     for (size_t y = 0; y < p->down; y++) {
         for (size_t x = 0; x < p->across; x++) {
-            const uint32_t *weights = p->pairs;
             if (!p->widened) {
                 widen(wide, from + y * p->down_step + x * p->across_step, p);
             }
-            for (size_t output = 0; output < p->outputs; output += 4) {
-                int32_t sums[4];
-                memcpy(sums, p->bias + output, sizeof sums);
-                for (size_t at = 0; at < p->taps; at += WW_CHUNK) {
-                    const size_t size = least(p->taps - at, WW_CHUNK);
-                    add_products(wide + at / 2, weights, size, sums);
-                    weights += size;
-                }
-                finish(to + output, sums, output, least(4, p->outputs - output), p);
-            }
-            to += p->outputs;
+            dense_here(place, wide, p);
+            place += p->outputs;
         }
     }
+    narrow(to, (size_t)(place - to), p->low, p->high);
 }
 
 void ww_depthwise(int8_t *to, const int8_t *from, const ww_product *p)
 {
     const size_t outputs_of_channel = (size_t)(p->outputs / p->depth);
+    int8_t *place = to;
     for (size_t y = 0; y < p->down; y++) {
         for (size_t x = 0; x < p->across; x++) {
             const int8_t *window = from + y * p->down_step + x * p->across_step;
@@ -288,10 +306,11 @@ void ww_depthwise(int8_t *to, const int8_t *from, const ww_product *p)
                         weight += p->outputs;
                     }
                 }
-                finish(to++, &sum, output, 1, p);
+                finish(place++, &sum, output, 1, p);
             }
         }
     }
+    narrow(to, (size_t)(place - to), p->low, p->high);
 }
 
 /* ---- Pools ---- */

@@ -18,9 +18,9 @@ typedef struct {
 /* A convolution, a fully connected layer, or a depthwise convolution. A window of the input is
  * `rows` runs of `row_size` values, `row_step` apart; windows lie wholly inside the input. */
 typedef struct {
-    const uint32_t *pairs; /* dense: [outputs / 4][taps / 2][2]; see ww_kernels.c */
+    const uint32_t *pairs; /* dense: [outputs / 8][taps / 2][4]; see ww_kernels.c */
     const int8_t *weights; /* depthwise: [taps][outputs] */
-    const int32_t *bias;   /* with the input's zero point folded in; dense: a multiple of 4 */
+    const int32_t *bias;   /* with the input's zero point folded in; dense: a multiple of 8 */
     const ww_scale *scales;
     uint8_t scale_step; /* 1: a scale for each output; 0: one for all */
     uint8_t once;       /* 1: the scaled sum is rounded once */
@@ -32,9 +32,10 @@ typedef struct {
     int16_t zero, low, high;
 } ww_product;
 
-/* ADD and MUL of two tensors of one shape. The scales of ADD are 1 at most. */
+/* ADD and MUL of two tensors of one shape. ADD's first has the larger scale, which counts as a
+ * half, and `b` is the other's; the sum's scale `out` is 1 at most. */
 typedef struct {
-    ww_scale a, b, out;
+    ww_scale b, out;
     int16_t zero_a, zero_b, zero, low, high;
 } ww_pair;
 
