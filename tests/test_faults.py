@@ -7,23 +7,18 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pymicro_wakeword
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from soundcard import SoundCard, soundcard, until  # noqa: F401
 from test_listen import Listening, listen, play_until, spoken  # noqa: F401
 
-from wakeword.bundle import Bundle, Manifest
-from wakeword.config import Config
+from wakeword.bundle import Bundle
 from wakeword.detector import Detector
-from wakeword.errors import BundleError, SpecError
+from wakeword.errors import BundleError
 from wakeword.reload import ModelWatch
-from wakeword.spec import parse
 
 ROOT = Path(__file__).parents[1]
 NAME = "robert_turn_on"
@@ -119,70 +114,6 @@ def test_a_damaged_model_without_a_hash_is_refused_or_runs_and_never_crashes() -
         [sys.executable, "-c", DAMAGE, str(FOREIGN)], capture_output=True, text=True
     )
     assert done.stdout == "[]\n", done.stdout + done.stderr[-2000:]
-
-
-# --- input from outside ---------------------------------------------------------------------------
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=8,
-)  # fmt: skip
-GOOD_MANIFEST = json.loads((Bundle.load(NAME).path or Path()).read_text())
-MANY = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def paths_of(table: dict[str, object], before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found = []
-    for key, value in table.items():
-        found.append((*before, key))
-        if isinstance(value, dict):
-            found += paths_of(value, (*before, key))
-    return found
-
-
-@MANY
-@given(st.lists(st.tuples(st.sampled_from(paths_of(GOOD_MANIFEST)), JSON), min_size=1, max_size=3))
-def test_a_manifest_with_any_value_anywhere_is_read_or_refused(
-    changes: list[tuple[tuple[str, ...], object]],
-) -> None:
-    table = json.loads(json.dumps(GOOD_MANIFEST))
-    for path, value in changes:
-        inner = table
-        for key in path[:-1]:
-            inner = inner.get(key) if isinstance(inner, dict) else None
-        if isinstance(inner, dict):
-            inner[path[-1]] = value
-    with suppress(SpecError, BundleError):
-        manifest = parse(Manifest, table, "manifest.json")
-        Bundle(NAME, manifest, b"1234TFL3").check()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fuzz")
-
-
-@MANY
-@given(st.binary(max_size=200))
-def test_any_bytes_as_a_manifest_are_refused(folder: Path, data: bytes) -> None:
-    path = folder / "any.json"
-    path.write_bytes(data)
-    with pytest.raises(BundleError):
-        Bundle.load(path)
-
-
-EXAMPLE = (ROOT / "docs" / "wakeword.toml").read_text()
-LINES = st.sampled_from(EXAMPLE.splitlines()) | st.text(max_size=20)
-
-
-@MANY
-@given(st.lists(LINES, max_size=12))
-def test_a_configuration_of_any_lines_is_read_or_refused(folder: Path, lines: list[str]) -> None:
-    path = folder / "any.toml"
-    path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
-    with suppress(SpecError):
-        Config.load(path)
 
 
 # --- the rest -------------------------------------------------------------------------------------

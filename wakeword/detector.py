@@ -16,6 +16,8 @@ from wakeword.gate import UNIT_S, VadGate, widest
 from wakeword.model import StreamingModel
 from wakeword.phrase import SecondEar
 
+_INT16 = np.dtype(np.int16)
+
 # Called with (unit index, bundle index, smoothed score) for every unit that a network heard.
 Trace = Callable[[int, int, float], None]
 
@@ -113,17 +115,23 @@ class Detector:
         Raises TypeError for anything but int16 and ValueError for more than one channel: silently
         scaling or mixing would change what the model hears.
         """
-        if block.dtype != np.int16:
+        if block.dtype != _INT16:
             raise TypeError(
                 f"a block of {block.dtype}; expected int16 (wakeword.audio.to_int16 converts)"
             )
         if block.ndim != 1:
             raise ValueError(f"a block of shape {block.shape}; expected one channel, (n,)")
-        data = np.concatenate((self._rest, block))  # always a copy: the gate keeps parts of it
+        # Always a copy: the gate keeps parts of it.
+        data = np.concatenate((self._rest, block)) if len(self._rest) else block.copy()
         whole = len(data) - len(data) % STEP_SAMPLES
         detections: list[Detection] = []
         for start in range(0, whole, STEP_SAMPLES):
-            detections += self._push_unit(data[start : start + STEP_SAMPLES])
+            samples, afresh = data[start : start + STEP_SAMPLES], False
+            if self._gate:
+                samples, afresh = self._gate.push(samples)
+            self._unit += 1
+            if len(samples):
+                detections += self._hear(samples, afresh)
         self._rest = data[whole:]
         return detections
 
@@ -151,11 +159,8 @@ class Detector:
             self._gate.reset()
         self._restart()
 
-    def _push_unit(self, unit: Int16) -> list[Detection]:
-        samples, afresh = self._gate.push(unit) if self._gate else (unit, False)
-        self._unit += 1
-        if not len(samples):
-            return []
+    def _hear(self, samples: Int16, afresh: bool) -> list[Detection]:
+        """One unit, or a pre-roll and the unit that opened the gate."""
         self._heard_units += 1
         if afresh:
             self._restart()

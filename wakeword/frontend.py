@@ -50,6 +50,8 @@ _INPUT_OF_RAW: Int8 = np.minimum((np.arange(RAW_MAX + 1) * 256 + 333) // 666 - 1
     np.int8
 )
 
+_RAW_PER_UNIT, _HALF = np.float32(RAW_PER_UNIT), np.float32(0.5)
+
 _FRAME = struct.Struct(f"{N_CHANNELS}f")
 
 
@@ -94,8 +96,9 @@ def quantize(frames: Float32) -> Int8:
     ESPHome's integer formula on the raw value, ``(256 raw + 333) / 666 - 128``, saturated; equal to
     the TFLite quantization of an input calibrated to 0..25.9146.
     """
-    raw = (frames * np.float32(RAW_PER_UNIT) + np.float32(0.5)).astype(np.int32)
-    return _INPUT_OF_RAW.take(raw, mode="clip")
+    raw = frames * _RAW_PER_UNIT
+    raw += _HALF
+    return _INPUT_OF_RAW.take(raw.astype(np.intp), mode="clip")
 
 
 def dequantize(frames: Int8) -> Float32:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from wakeword import child, errors
-from wakeword.audio import SAMPLE_RATE, Int16, Resampler, to_float32, to_int16
+from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Int16, Resampler, to_float32, to_int16
 from wakeword.capture import BLOCK_S, HEADER, IDLE_S, Device, Order
 from wakeword.errors import MicrophoneError
 
@@ -44,7 +44,7 @@ def devices() -> list[Device]:
 
 
 class Microphone:
-    """Iterate over it for (n,) int16 blocks at 16 kHz; a context manager.
+    """Iterate over it for (n,) int16 blocks at 16 kHz, of 30 ms at most; a context manager.
 
     The device is opened at ``rate_hz``, by default at 16 kHz where it can do that, else at its own
     rate, and resampled. With ``channel`` (from 0) that one of its ``channels`` is taken, with
@@ -114,7 +114,9 @@ class Microphone:
             samples = self._samples(packet, now - heard_at)
             if samples is not None:
                 heard_at, retry_s = now, FIRST_RETRY_S
-                yield samples
+                for start in range(0, max(1, len(samples)), STEP_SAMPLES):
+                    yield samples[start : start + STEP_SAMPLES]
+                    self.gap_s = None
                 continue
             capture = self._capture
             stuck = capture is not None and now - max(heard_at, capture.since) > capture.patience_s

@@ -43,7 +43,7 @@ class StreamingModel:
         self.outputs = outputs
         self.name = name
         self.reset()
-        given = self._interpreter.get_input_details()
+        given, results = self._details()
         shape = tuple(int(n) for n in given[0]["shape"])
         if len(given) != 1 or len(shape) != 3 or shape[0] != 1 or shape[2] != N_CHANNELS:
             raise BundleError(f"{name}: takes {len(given)} inputs, the first {shape}; "
@@ -56,7 +56,6 @@ class StreamingModel:
             abs(scale - _ESPHOME_INPUT[0]) < 1e-3 * scale and zero_point == _ESPHOME_INPUT[1]
         )
         self._scale, self._zero_point = scale, zero_point
-        results = self._interpreter.get_output_details()
         if len(results) != len(outputs):
             raise BundleError(f"{name}: has {len(results)} outputs, the manifest names {outputs}")
         self._results = dict(zip(outputs, results, strict=True))
@@ -95,17 +94,30 @@ class StreamingModel:
             self._interpreter = self._make(model_content=self._bytes)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise BundleError(
-                f"{self.name}: not a model this runtime can run ({str(error).splitlines()[0]})"
-            ) from None
-        self._input_index = self._interpreter.get_input_details()[0]["index"]
+            raise self._refused(error) from None
+        self._input_index = self._details()[0][0]["index"]
+
+    def _details(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Of the inputs and of the outputs; one of each at least."""
+        try:
+            given = self._interpreter.get_input_details()
+            results = self._interpreter.get_output_details()
+        except ValueError as error:  # a tensor's name is no text
+            raise self._refused(error) from None
+        if not given or not results:
+            raise self._refused("it has no inputs or no outputs")
+        return given, results
+
+    def _refused(self, why: object) -> BundleError:
+        reason = str(why).splitlines()[0]
+        return BundleError(f"{self.name}: not a model this runtime can run ({reason})")
 
     def step(self, frames: Float32) -> float:
         """(stride, 40) float32 frames -> probability of the phrase, 0..1."""
         interpreter = self._interpreter
         interpreter.set_tensor(self._input_index, self._quantized(frames)[np.newaxis])
         interpreter.invoke()
-        raw = int(interpreter.get_tensor(self._wake_index).flat[0])
+        raw = int(interpreter.get_tensor(self._wake_index).item())
         return float((raw - self._wake_zero) * self._wake_scale)
 
     def output(self, name: str) -> Float32:

@@ -231,9 +231,11 @@ class WyomingService:
                 for answer in client.answer(event):
                     await async_write_event(answer, writer)
         except ProtocolError as error:
-            self._report(f"{peer}: {error}")
-            await async_write_event(Error(text=str(error), code="protocol").event(), writer)
-        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            # It may quote what no encoding knows.
+            text = str(error).encode("utf-8", "backslashreplace").decode()
+            self._report(f"{peer}: {text}")
+            await async_write_event(Error(text=text, code="protocol").event(), writer)
+        except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
             self._report(f"{peer}: sent no Wyoming ({type(error).__name__})")
         except (OSError, asyncio.IncompleteReadError):
             pass  # gone
