@@ -53,6 +53,18 @@ def scaling(op: Op, given: Tensor, filter_: Tensor, out: Tensor) -> Scaling:
     return Scaling(scales, out.zero_point, low, high, op.name == "FULLY_CONNECTED")
 
 
+def mean_scaling(given: Tensor, out: Tensor, count: int) -> Scaling:
+    """From the sum of ``count`` values to their mean, as TFLite divides in its multiplier."""
+    if (given.scale, given.zero_point) == (out.scale, out.zero_point):
+        raise ExportError("MEAN: this version writes no C for an output of its input's scale")
+    whole, exponent = fixed_point.multiplier(given.scale / out.scale)
+    shift = min(count.bit_length() - 1, 32, 31 + exponent)
+    low, high = fixed_point.activation_range(0, out)
+    return Scaling(
+        [((whole << shift) // count, exponent - shift)], out.zero_point, low, high, False
+    )
+
+
 def same_pads(
     op: Op, shape: tuple[int, ...], window: tuple[int, ...], *dilations: str | None
 ) -> Array:

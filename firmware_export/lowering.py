@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_export import fixed_point
-from firmware_export.arithmetic import same_pads, scaling, unary
+from firmware_export.arithmetic import mean_scaling, same_pads, scaling, unary
 from firmware_export.errors import ExportError
 from firmware_export.fixed_point import AddScales, MulScales
 from firmware_export.graph import DAMAGE, Graph, Op, Tensor, damaged
@@ -115,6 +115,8 @@ class _Lowering:
             self._elementwise(op)
         elif op.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
             self._product(op)
+        elif op.name == "MEAN":
+            self._mean(op)
         elif op.name in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             self._pool(op)
         else:
@@ -325,6 +327,28 @@ class _Lowering:
         to = self._scratch(f"{given.index}_padded_{self.number}", int(np.prod(shape)))
         self._padded(source, given.shape, pads, given.zero_point, to)
         return to, shape
+
+    def _mean(self, op: Op) -> None:
+        """A depthwise product by ones."""
+        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
+        axes = sorted({int(a) % len(given.shape) for a in constant(op, 1, self.graph).ravel()})
+        axes = [a for a in axes if given.shape[a] > 1] or [0]
+        first, last = axes[0], axes[-1] + 1
+        if any(n > 1 for a, n in enumerate(given.shape[first:last], first) if a not in axes):
+            raise ExportError("MEAN: this version writes no C for axes that are not neighbours")
+        outer, count, inner = (
+            int(np.prod(part, dtype=np.int64))
+            for part in (given.shape[:first], given.shape[first:last], given.shape[last:])
+        )
+        source = self._ref(given.index)
+        self.macs.append((op.name, given.size))
+        self.steps.append(
+            Product(
+                op.name, self._result(out.index), source, np.ones((count, inner), np.int8),
+                np.full(inner, -count * given.zero_point, np.int32), 1, count * inner, 0,
+                outer, count * inner, 1, 0, inner, mean_scaling(given, out, count),
+            )
+        )  # fmt: skip
 
     def _pool(self, op: Op) -> None:
         given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])

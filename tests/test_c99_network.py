@@ -160,6 +160,7 @@ def pooled(kind: str) -> list:
         ],
         "AVERAGE_POOL_2D": [image, layers.AveragePooling2D((2, 3), padding="same")],
         "MAX_POOL_2D": [image, layers.MaxPooling2D((2, 2), strides=(1, 2), padding="same")],
+        "MEAN": [image, layers.Conv2D(6, (2, 2)), layers.GlobalAveragePooling2D()],
         "PAD": [image, layers.ZeroPadding2D(((1, 0), (0, 2))), layers.Conv2D(3, (2, 2), 2)],
         "MUL": [image, layers.Lambda(lambda x: x * x[:, :1])],
         "ADD": [image, layers.Lambda(lambda x: x + 0.5 * x[:, :, ::-1][:, :, :1])],
@@ -167,7 +168,8 @@ def pooled(kind: str) -> list:
 
 
 @pytest.mark.parametrize(
-    "kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "MUL", "ADD"]
+    "kind",
+    ["CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "MUL", "ADD", "MEAN"],
 )
 def test_an_operator_that_no_shipped_model_uses_is_exact(
     tmp_path: Path, heard: np.ndarray, kind: str
@@ -175,6 +177,21 @@ def test_an_operator_that_no_shipped_model_uses_is_exact(
     pytest.importorskip("tensorflow")
     bundle = bundle_of("tiny", tiny(pooled(kind)))
     assert kind in {op.name for op in Model.load(bundle).graph.ops}
+    assert_exact(tmp_path, bundle, heard[:300])
+
+
+@pytest.mark.parametrize(
+    ("axes", "kept"), [((1,), False), ((3,), True), ((1, 2), True), ((1, 2, 3), False)]
+)
+def test_a_mean_over_any_neighbouring_axes_is_exact(
+    tmp_path: Path, heard: np.ndarray, axes: tuple[int, ...], kept: bool
+) -> None:
+    pytest.importorskip("tensorflow")
+    from keras import layers, ops
+
+    mean = layers.Lambda(lambda x: ops.mean(x, axis=axes, keepdims=kept))
+    bundle = bundle_of("tiny", tiny([layers.Reshape((3, 8, 5)), layers.Conv2D(6, (2, 2)), mean]))
+    assert "MEAN" in {op.name for op in Model.load(bundle).graph.ops}
     assert_exact(tmp_path, bundle, heard[:300])
 
 
