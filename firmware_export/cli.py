@@ -21,6 +21,10 @@ _AUDIO = click.option(
     "--audio", type=click.Path(path_type=Path), metavar="FILE",
     help="Sound for the golden vectors; else six seconds of the shipped recording.",
 )  # fmt: skip
+_HEADS = click.option(
+    "--heads", type=click.Choice(["all", "wake"]), default="all", show_default=True,
+    help="Carry every output of the model, or the wake probability alone.",
+)  # fmt: skip
 
 
 @click.group()
@@ -32,10 +36,7 @@ def export() -> None:
 @_BUNDLES
 @_FOLDER
 @_AUDIO
-@click.option(
-    "--heads", type=click.Choice(["all", "wake"]), default="all", show_default=True,
-    help="Carry every output of the model, or the wake probability alone.",
-)  # fmt: skip
+@_HEADS
 @_FORCE
 def c99(
     bundles: tuple[str, ...], folder: Path, audio: Path | None, heads: str, force: bool
@@ -170,12 +171,13 @@ def verify(folder: Path, as_json: bool) -> int:
 
 @export.command()
 @_BUNDLES
+@_HEADS
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def size(bundles: tuple[str, ...], as_json: bool) -> None:
+def size(bundles: tuple[str, ...], heads: str, as_json: bool) -> None:
     """Flash, RAM and operations of the C99 library with these bundles; CPU on some chips."""
     from firmware_export import size as sizes
 
-    models = _load(bundles)
+    models = [m.wake_alone() if heads == "wake" else m for m in _load(bundles)]
     report = sizes.report(models)
     click.echo(json.dumps(report, indent=2) if as_json else sizes.text(report))
 

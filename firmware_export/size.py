@@ -17,6 +17,7 @@ from wakeword.frontend import N_CHANNELS
 FRAMES_A_SECOND = 100
 WINDOW_SAMPLES = 480
 FFT_SIZE = tables.FFT_SIZE
+EAR_SHARE = 0.01  # of the steps in which a second ear is asked; fewer were, in hours of talk
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Core:
     frame: int  # instructions of the front end for a frame
     mac: float  # instructions a multiply-add of a dense product
     value: float  # instructions an output value of any step: scaling, adding, copying
+    path: float  # instructions a state and step of a second ear's path
     code_bytes: int
+    ear_code_bytes: int  # of ww_phrase.c
     cycles_an_instruction: float
 
 
 CORES = {
-    "dsp": Core("Cortex-M4, M7, M33", 30_700, 1.18, 19.0, 5_900, 1.3),
-    "m0": Core("Cortex-M0+", 134_900, 4.74, 77.0, 8_000, 1.6),
+    "dsp": Core("Cortex-M4, M7, M33", 30_700, 1.18, 19.0, 24.0, 5_900, 1_200, 1.3),
+    "m0": Core("Cortex-M0+", 134_900, 4.74, 77.0, 26.0, 8_000, 1_200, 1.6),
 }
 
 
@@ -110,12 +113,27 @@ def ram_bytes(models: Sequence[Model]) -> int:
     return front_end + listener * len(models) + 8 + -(-state // 4) * 4 + scratch
 
 
+def code_bytes(models: Sequence[Model], core: Core) -> int:
+    """Flash of the library's own code."""
+    return core.code_bytes + (core.ear_code_bytes if any(m.second_ear for m in models) else 0)
+
+
+def ear_instructions(model: Model, core: Core) -> float:
+    """Of a step in which the second ear is asked, beside what every step takes."""
+    ear = model.second_ear
+    if ear is None:
+        return 0.0
+    states = sum(2 * len(s) - 1 for s in (*ear.pronunciations, *ear.competitors))
+    return core.path * states * ear.window_steps
+
+
 def instructions_a_second(models: Sequence[Model], core: Core) -> float:
-    """Of the front end and all networks together."""
+    """Of the front end and all networks together, second ears asked now and then."""
     total = float(FRAMES_A_SECOND * core.frame)
     for model in models:
         rows = layers(model)
         step = core.mac * sum(r.macs for r in rows) + core.value * sum(r.values for r in rows)
+        step += EAR_SHARE * ear_instructions(model, core)
         total += step * steps_a_second(model)
     return total
 
@@ -147,6 +165,11 @@ def report(models: Sequence[Model]) -> dict[str, Any]:
             "arena_bytes": m.program.arena_bytes,
             "variable_bytes": m.program.state_bytes,
             "layers": [vars(layer) for layer in layers(m)],
+            "instructions_when_the_second_ear_is_asked": {
+                core.name: round(ear_instructions(m, core)) for core in CORES.values()
+            }
+            if m.second_ear
+            else {},
         }
         for m in models
     }
@@ -170,7 +193,7 @@ def report(models: Sequence[Model]) -> dict[str, Any]:
         "flash_bytes": {
             "networks": constants - front_end_bytes(),
             "front_end_tables": front_end_bytes(),
-            "code": {core.name: core.code_bytes for core in CORES.values()},
+            "code": {core.name: code_bytes(models, core) for core in CORES.values()},
         },
         "ram_bytes": ram_bytes(models),
         "chips": chips,
@@ -188,6 +211,11 @@ def text(figures: dict[str, Any]) -> str:
         total = [sum(r[k] for r in network["layers"]) for k in ("macs", "values", "bytes")]
         lines.append(f"  {'a step':20}{total[0]:14,}{total[1]:8,}{total[2]:13,}")
         lines.append(f"  {'a second':20}{network['macs_a_second']:14,.0f}")
+        asked = network["instructions_when_the_second_ear_is_asked"]
+        if asked:
+            said = ", ".join(f"{n:,} ({name})" for name, n in asked.items())
+            lines.append(f"  a step in which the second ear is asked: {said} instructions more;")
+            lines.append(f"  taken to be one in {1 / EAR_SHARE:.0f} below")
     flash = figures["flash_bytes"]
     code = ", ".join(f"{size:,} ({name})" for name, size in flash["code"].items())
     whole = flash["networks"] + flash["front_end_tables"]

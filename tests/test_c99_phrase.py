@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import test_two_ears
-from c_library import Library, program
+from c_library import Library, program, write
 from click.testing import CliRunner
 from test_two_ears import EAR
 
-from firmware_export import c_phrase, golden
+from firmware_export import c99, c_phrase, golden, size
 from firmware_export.cli import export
 from firmware_export.errors import ExportError
 from firmware_export.model import Model
@@ -201,10 +202,6 @@ def test_without_the_phones_the_readme_says_what_that_costs(exported: Path, tmp_
 
 
 def test_the_struct_is_as_large_as_size_says(tmp_path: Path, model: Model) -> None:
-    from c_library import write
-
-    from firmware_export import size
-
     gcc = program("arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
     write(tmp_path, [model])
     (tmp_path / "s.c").write_text('#include "wakeword.h"\nchar room[sizeof(wakeword)];\n')
@@ -216,6 +213,32 @@ def test_the_struct_is_as_large_as_size_says(tmp_path: Path, model: Model) -> No
         ["arm-none-eabi-nm", "-S", tmp_path / "s.o"], check=True, capture_output=True, text=True
     ).stdout.split()
     assert abs(int(named[1], 16) - size.ram_bytes([model])) <= 16
+
+
+def test_a_step_that_asks_the_ear_takes_what_size_says(tmp_path: Path, bundle: Bundle) -> None:
+    program("arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
+    program("qemu-system-arm", "qemu-system-arm")
+    rng = np.random.default_rng(3)
+    strings = tuple(tuple(rng.choice(EAR.symbols[1:], 9)) for _ in range(20))
+    ear = replace(EAR, pronunciations=strings[:4], competitors=strings[4:], window_steps=60)
+    extension = replace(bundle.extension, second_ear=ear)
+    model = Model.load(replace(bundle, manifest=replace(bundle.manifest, wakeword=extension)))
+    audio = np.random.default_rng(4).normal(0, 2000, 16_000 * 4).astype(np.int16)
+    for name, data in c99.files([model], golden.make([model], audio[:16_000])).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    audio.tofile(tmp_path / "examples/bare_metal/audio.raw")
+    table = tmp_path / "src/wakeword_models.c"
+    text, most = table.read_text(), []
+    for floor in (0, 99_999):  # asked at every step, and never
+        table.write_text(re.sub(r"\.floor = \d+", f".floor = {floor}", text))
+        said = subprocess.run(
+            ["make", "-s", "-B", "-C", tmp_path / "examples/bare_metal", "run"],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        most += [int(n) for n in re.findall(r"(\d+) at most", said)]
+    predicted = size.ear_instructions(model, size.CORES["dsp"])
+    assert most[0] - most[1] == pytest.approx(predicted, rel=0.15), "`export size` is off"
 
 
 def test_an_ear_of_too_many_steps_is_refused(bundle: Bundle) -> None:

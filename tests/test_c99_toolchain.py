@@ -69,6 +69,14 @@ def test_sanitizers_find_nothing_and_the_golden_test_passes(export: Path, tmp_pa
             assert done.stdout.splitlines()[-1] == "equal", done.stdout
 
 
+def test_a_processor_with_a_short_int_is_refused(export: Path) -> None:
+    gcc = program("gcc", "gcc libc6-dev")
+    short = [gcc, "-std=c99", "-U__INT_MAX__", "-D__INT_MAX__=32767", f"-I{export / 'src'}"]
+    done = subprocess.run([*short, "-fsyntax-only", export / "src/wakeword.c"],
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode and "an int of 32 bits" in done.stderr
+
+
 FUZZ = r"""
 #include "wakeword.h"
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

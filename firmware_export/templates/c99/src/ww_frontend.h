@@ -7,8 +7,13 @@
 #ifndef WW_FRONTEND_H
 #define WW_FRONTEND_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#if INT_MAX < INT32_MAX
+#error "the sums need an int of 32 bits: no 8-bit or 16-bit processor"
+#endif
 
 #define WW_CHANNELS 40
 #define WW_WINDOW_SAMPLES 480 /* 30 ms */

@@ -6,11 +6,20 @@ extern "C" {
 }
 
 static wakeword ears;
-static int16_t block[256];
-static volatile int waiting = 0;
+static int16_t blocks[2][256];       // one is heard while the other fills
+static volatile int filled[2] = {0, 0};
+static volatile bool lost = false;
 
 static void onAudio() {
-  waiting = PDM.read(block, PDM.available() < (int)sizeof block ? PDM.available() : (int)sizeof block) / 2;
+  static int writing = 0;
+  int bytes = PDM.available();
+  if (bytes > (int)sizeof blocks[0]) bytes = sizeof blocks[0];
+  if (filled[writing] > 0) {  // the loop is a block late
+    lost = true;
+    return;
+  }
+  filled[writing] = PDM.read(blocks[writing], bytes) / 2;
+  writing = 1 - writing;
 }
 
 void setup() {
@@ -23,9 +32,16 @@ void setup() {
 }
 
 void loop() {
-  if (waiting == 0) return;
-  int count = waiting;
-  waiting = 0;
+  static int reading = 0;
+  if (filled[reading] == 0) return;
+  if (lost) {
+    lost = false;
+    wakeword_reset(&ears);
+  }
   wakeword_detection heard;
-  if (wakeword_push(&ears, block, count, &heard, 1) > 0) digitalWrite(LED_BUILTIN, HIGH);
+  if (wakeword_push(&ears, blocks[reading], filled[reading], &heard, 1) > 0) {
+    digitalWrite(LED_BUILTIN, HIGH);
+  }
+  filled[reading] = 0;
+  reading = 1 - reading;
 }
