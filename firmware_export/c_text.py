@@ -50,8 +50,16 @@ def _literal(number: int) -> str:
 
 def identifier(name: str, what: str) -> str:
     """``name`` if C can take it; raises ExportError with a name that would do."""
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) and name not in _KEYWORDS:
+    taken = re.match(
+        "ww_|wakeword", name, re.IGNORECASE
+    )  # by the library's own files and functions
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) and name not in _KEYWORDS and not taken:
         return name
+    if taken:
+        raise ExportError(
+            f"{what} {name!r} begins like the library's own names (wakeword, ww_); "
+            f"rename the bundle's two files, for example to my_{name.lower()}"
+        )
     better = re.sub(r"\W|^(?=\d)", "_", name, flags=re.ASCII).strip("_").lower() or "model"
     if better in _KEYWORDS or better[0].isdigit():
         better = f"wake_{better}"

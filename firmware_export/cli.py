@@ -57,14 +57,17 @@ def c99(
 @export.command()
 @_BUNDLES
 @_FOLDER
+@_AUDIO
 @_FORCE
-def esphome(bundles: tuple[str, ...], folder: Path, force: bool) -> None:
+def esphome(bundles: tuple[str, ...], folder: Path, audio: Path | None, force: bool) -> None:
     """The pair of files that ESPHome's micro_wake_word takes, and a YAML for an ESP32-S3 lamp."""
     from firmware_export import esphome as target
     from firmware_export import folder as folders
+    from firmware_export import golden
 
     models = _load(bundles)
-    folders.write(folder, "esphome", models, target.files(models), force)
+    heard = golden.make([m.wake_alone() for m in models], _sound(audio))
+    folders.write(folder, "esphome", models, target.files(models, heard), force)
     click.echo(f"{folder}: esphome run {folder / 'lamp.yaml'}; wakeword export verify {folder}")
 
 

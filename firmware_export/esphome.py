@@ -11,6 +11,7 @@ import numpy as np
 
 from firmware_export import c_text, prune, tflm_arena
 from firmware_export.errors import ExportError
+from firmware_export.golden import Golden, format_text
 from firmware_export.graph import OPS
 from firmware_export.model import Model
 from wakeword.frontend import N_CHANNELS, RAW_PER_UNIT, quantize
@@ -28,9 +29,15 @@ class Check:
     ok: bool
 
 
-def files(models: Sequence[Model]) -> dict[str, bytes]:
-    """The export's files by path. Raises ExportError when ESPHome could not run a model."""
-    made: dict[str, bytes] = {}
+def files(models: Sequence[Model], golden: Golden) -> dict[str, bytes]:
+    """The export's files by path, ``golden`` being of the wake heads alone.
+
+    Raises ExportError when ESPHome could not run a model.
+    """
+    made = {
+        "golden/golden.bin": golden.pack(),
+        "golden/FORMAT.txt": format_text().encode(),
+    }
     rows = []
     for model in models:
         step = prune.keep_output(model.bundle.model, model.bundle.extension.outputs.index("wake"))
@@ -147,7 +154,7 @@ def _heads(models: Sequence[Model]) -> str:
         return ""
     return (
         f"ESPHome reads one output: of {', '.join(several)} the wake head alone is taken, and the "
-        "bundle's numbers for all heads together do not hold here.\n"
+        "bundle's numbers for all heads together do not hold here.\n\n"
     )
 
 

@@ -45,8 +45,13 @@ def write(
         "files": {p: hashlib.sha256(d).hexdigest() for p, d in sorted(everything.items())},
     }
     everything[INDEX] = (json.dumps(index, indent=2) + "\n").encode()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise ExportError(
+            f"{folder.parent}: {error.strerror}; give -o a place that you may write to"
+        ) from None
     try:
         for path, data in everything.items():
             place = new / path

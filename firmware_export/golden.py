@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_export.c_text import TEMPLATES
 from firmware_export.errors import ExportError
 from firmware_export.model import Model
 from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Int16
@@ -81,6 +82,12 @@ class Golden:
         except (ValueError, struct.error) as error:
             raise ExportError(f"{where}: {error}; export the bundle again") from None
         return cls(audio, raw, tuple(parts))
+
+
+def format_text() -> str:
+    """The description of golden.bin, from the head of the C test."""
+    text = (TEMPLATES / "c99/golden/golden_test.c").read_text(encoding="utf-8")
+    return text[text.index("The file,") : text.index("*/")].replace("\n * ", "\n").strip() + "\n"
 
 
 def default_audio() -> Int16:

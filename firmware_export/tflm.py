@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from firmware_export import c_text, tflm_arena
 from firmware_export.errors import ExportError
-from firmware_export.golden import Golden, dequantized
+from firmware_export.golden import Golden, dequantized, format_text
 from firmware_export.model import Model
 
 # How MicroMutableOpResolver names its operators.
@@ -84,14 +84,8 @@ def files(model: Model, golden: Golden) -> dict[str, bytes]:
     made = {name: c_text.fill(f"tflm/{name}", values).encode() for name in names}
     made["src/wakeword_model.cc"] = _array(model.bundle.model).encode()
     made["golden/golden.bin"] = golden.pack()
-    made["golden/FORMAT.txt"] = golden_format().encode()
+    made["golden/FORMAT.txt"] = format_text().encode()
     return made
-
-
-def golden_format() -> str:
-    """The description of golden.bin, from the head of the C test."""
-    text = (c_text.TEMPLATES / "c99/golden/golden_test.c").read_text(encoding="utf-8")
-    return text[text.index("The file,") : text.index("*/")].replace("\n * ", "\n").strip() + "\n"
 
 
 def arena_bytes(model: Model) -> tuple[int, str]:

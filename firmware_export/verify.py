@@ -74,6 +74,7 @@ def _c99(folder: Path, models: list[Model]) -> Iterator[Row]:
 
 
 def _esphome(folder: Path, models: list[Model]) -> Iterator[Row]:
+    yield from _references(_golden(folder), [m.wake_alone() for m in models])
     frames = quantize(FrontEnd().push(default_audio()))
     for model in models:
         step = (folder / f"{model.name}.tflite").read_bytes()

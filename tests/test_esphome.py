@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_export import esphome
+from firmware_export import esphome, golden
 from firmware_export.errors import ExportError
 from firmware_export.model import Model
 from wakeword.bundle import Bundle
@@ -26,9 +26,13 @@ def model() -> Model:
     return Model.load(Bundle.load("robert_turn_on"))
 
 
+def files(*models: Model) -> dict[str, bytes]:
+    return esphome.files(models, golden.make(models, golden.default_audio()[:48_000]))
+
+
 @pytest.fixture(scope="module")
 def export(model: Model) -> dict[str, bytes]:
-    return esphome.files([model])
+    return files(model)
 
 
 def at_threshold(model: Model, threshold: float, window: int = 4) -> Model:
@@ -71,7 +75,7 @@ def test_more_variables_than_esphome_has_room_for_are_refused(
 ) -> None:
     monkeypatch.setattr(esphome, "MAX_VARIABLES", len(model.graph.variables) - 1)
     with pytest.raises(ExportError, match="variables"):
-        esphome.files([model])
+        files(model)
 
 
 def test_the_yaml_names_every_model_and_switches_by_the_phrase(model: Model) -> None:
@@ -83,7 +87,7 @@ def test_the_yaml_names_every_model_and_switches_by_the_phrase(model: Model) -> 
     Loader.add_constructor("!secret", lambda loader, node: f"secret {node.value}")
     off_manifest = replace(model.bundle.manifest, wake_word="Robert turn off")
     off = Model(replace(model.bundle, name="robert_turn_off", manifest=off_manifest), model.graph)
-    text = esphome.files([model, off])["lamp.yaml"].decode()
+    text = files(model, off)["lamp.yaml"].decode()
     table = yaml.load(text, Loader)["micro_wake_word"]
     assert [m["model"] for m in table["models"]] == ["robert_turn_on.json", "robert_turn_off.json"]
     assert table["stop_after_detection"] is False
@@ -108,12 +112,12 @@ def test_without_the_measuring_tool_the_bundles_figure_is_taken(
     monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
     monkeypatch.setattr("firmware_export.tflm_arena.available", lambda: False)
-    micro = json.loads(esphome.files([model])["robert_turn_on.json"])["micro"]
+    micro = json.loads(files(model)["robert_turn_on.json"])["micro"]
     assert micro["tensor_arena_size"] == model.bundle.manifest.micro.tensor_arena_size
     manifest = model.bundle.manifest
     unknown = replace(manifest, micro=replace(manifest.micro, tensor_arena_size=0))
     with pytest.raises(ExportError, match="pip install tflite-micro"):
-        esphome.files([Model(replace(model.bundle, manifest=unknown), model.graph)])
+        files(Model(replace(model.bundle, manifest=unknown), model.graph))
 
 
 def test_the_pair_loads_in_pymicro_wakeword(tmp_path: Path, export: dict[str, bytes]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from c_library import program
 
 from firmware_export.cli import export
 from firmware_export.errors import ExportError
@@ -155,6 +157,38 @@ def test_a_name_that_c_cannot_take_is_refused_with_one_that_it_can(
     path = with_model(tmp_path, Bundle.load(NAME).model, name)
     with pytest.raises(ExportError, match=f"no C identifier.*{better}"):
         run("c99", path, "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["wakeword", "Wakeword_lamp", "ww_frontend"])
+def test_a_name_of_the_librarys_own_is_refused(tmp_path: Path, name: str) -> None:
+    path = with_model(tmp_path, Bundle.load(NAME).model, name)
+    with pytest.raises(ExportError, match=f"library's own.*my_{name.lower()}"):
+        run("c99", path, "-o", tmp_path / "out")
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ExportError, match="file: .*; give -o a place"):
+        run("c99", NAME, "-o", tmp_path / "file" / "lamp")
+
+
+def test_make_names_the_packages_of_a_missing_toolchain(c99: Path, tmp_path: Path) -> None:
+    make = program("make", "make")
+    folder = copy_of(c99, tmp_path) / "examples/bare_metal"
+    done = subprocess.run([make, "-C", folder, "CROSS=nowhere-"], capture_output=True, text=True)
+    assert done.returncode and "no nowhere-gcc: sudo apt install" in done.stderr
+
+
+def test_make_builds_anew_for_other_flags(c99: Path, tmp_path: Path) -> None:
+    make, _ = program("make", "make"), program("gcc", "gcc libc6-dev")
+    folder = copy_of(c99, tmp_path)
+    build = [make, "-s", "-C", folder, "wakeword_host", "CC=gcc"]
+    subprocess.run([*build, "CFLAGS=-O0"], check=True)
+    first = (folder / "wakeword_host").read_bytes()
+    subprocess.run([*build, "CFLAGS=-O1"], check=True)
+    assert (folder / "wakeword_host").read_bytes() != first
+    done = subprocess.run([folder / "wakeword_host", "a.wav"], capture_output=True, text=True)
+    assert done.returncode == 2 and "standard input" in done.stderr
 
 
 def test_two_bundles_of_one_name_are_refused(tmp_path: Path) -> None:

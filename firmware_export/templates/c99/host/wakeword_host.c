@@ -19,8 +19,12 @@ static void print_json_text(const char *text)
     putchar('"');
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    if (count > 1) {
+        fprintf(stderr, "%s: takes no file: raw 16 kHz 16-bit PCM on standard input\n", arguments[0]);
+        return 2;
+    }
     static wakeword ears;
     int16_t block[WAKEWORD_UNIT_SAMPLES];
     unsigned char bytes[sizeof block];
