@@ -38,7 +38,8 @@ def free_port() -> int:
 def dashboard(recording: np.ndarray) -> Iterator[Dashboard]:
     """A page that has seen some of the recording, and a detection."""
     detector = Detector.load(NAME)
-    made = Dashboard(DashboardSpec(port=free_port()), detector, Microphone())
+    spec = DashboardSpec(port=free_port())
+    made = Dashboard(spec, detector, Microphone(), lambda: {"level": 0.31, "score": 0.04})
     for start in range(0, 20 * 16_000, 1600):
         block = recording[start : start + 1600]
         detector.push(block)
@@ -64,6 +65,7 @@ def test_the_state_says_what_was_heard(dashboard: Dashboard) -> None:
     assert status == 200 and state["phrases"] == {NAME: "Robert turn on"}
     assert state["heard_s"] == pytest.approx(20, abs=0.1) and state["counts"] == {NAME: 1}
     assert state["detections"][0]["score"] == 0.93
+    assert state["drift"] == {"level": 0.31, "score": 0.04}
     history = state["history"]
     assert len(history["gate"]) == len(history["level_dbfs"]) == len(history["scores"][NAME]) == 200
     assert any(history["gate"]) and max(history["level_dbfs"]) > -60
@@ -75,6 +77,8 @@ def test_prometheus_reads_the_metrics(dashboard: Dashboard) -> None:
     assert status == 200
     (sample,) = families["wakeword_detections"].samples
     assert sample.labels == {"name": NAME} and sample.value == 1
+    drift = {s.labels["of"]: s.value for s in families["wakeword_drift"].samples}
+    assert drift == {"level": 0.31, "score": 0.04}
     assert families["wakeword_microphone_up"].samples[0].value == 1
     assert families["wakeword_heard_seconds"].samples[0].value == pytest.approx(20, abs=0.1)
 
@@ -153,6 +157,7 @@ def test_a_browser_shows_curve_and_detection_and_runs_nothing_of_a_phrase(
         assert "<b>Robert</b> turn on" in visitor.text("#detections"), "shown as it is, not run"
         assert visitor.text("#phrases") == "Robert turn on"
         assert visitor.text("#microphone") == "Listening."
+        assert visitor.text("#drift") == "level 0.31 (moved), score 0.04"
         painted = """
             const canvas = document.getElementById(arguments[0]);
             const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;

@@ -6,25 +6,25 @@ import datetime
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wakeword.audio import SAMPLE_RATE, level_dbfs
+from wakeword.bundle import Bundle
 from wakeword.decision import Detection
 from wakeword.detector import Detector
+from wakeword.drift import LEVEL_BINS, SCORE_BINS, Reference, level_bin, stability
 from wakeword.microphone import Microphone
 from wakeword.monitor import (
     KEEP_DAYS,
-    LEVEL_BINS,
     Day,
     Monitor,
     MonitorSpec,
-    level_bin,
     median_dbfs,
     read_days,
-    stability,
     summary,
     total,
 )
@@ -169,3 +169,44 @@ def test_the_command_reads_what_the_configuration_names(tmp_path: Path) -> None:
     (tmp_path / "2026-01-01.json").write_text(json.dumps(table))
     done = run()
     assert done.returncode == 0 and "robert_turn_on: 7.2 wakes a day" in done.stdout
+
+
+def with_reference(bundle: Bundle, reference: object) -> Bundle:
+    extension = replace(bundle.extension, reference=reference)
+    return replace(bundle, manifest=replace(bundle.manifest, wakeword=extension))
+
+
+def test_drift_tells_the_room_of_the_training_from_another(recording: np.ndarray) -> None:
+    """The reference is what the monitor itself counts, so the same audio is no drift."""
+    bundle = Bundle.load(NAME)
+
+    def counted(audio: np.ndarray, one: Bundle) -> Monitor:
+        detector = Detector([one])
+        monitor = Monitor(MonitorSpec(), detector, Microphone(), pytest.fail, counting=True)
+        hear(monitor, detector, audio)
+        return monitor
+
+    four = np.tile(recording, 4)
+    day = counted(four, bundle).day
+    reference = {"level": day.open_level, "score": day.score, "hours": 0.07}
+    learned = with_reference(bundle, reference)
+    assert sum(day.score) > 500
+    assert counted(four, learned).drift() == {"level": 0.0, "score": 0.0}
+    quiet = counted(four // 30, learned).drift()
+    assert quiet["level"] > 0.25 and quiet["score"] < quiet["level"]
+    assert counted(recording[: 20 * SAMPLE_RATE], learned).drift() == {}, "too little to say"
+    assert counted(four, bundle).drift() == {}, "this one has no reference"
+    lines = summary(Day(""), replace(day, heard_s=4000.0), Reference.of([learned]))
+    assert not any("training" in line for line in lines)
+    loud = replace(day, heard_s=4000.0, open_level=[0] * (LEVEL_BINS - 1) + [900])
+    lines = summary(Day(""), loud, Reference.of([learned]))
+    assert [line for line in lines if line.startswith("the levels are not those")]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{}, {"level": [1], "score": [1], "hours": 1.0}, {"level": "x"},
+     {"level": [0] * LEVEL_BINS, "score": [0] * SCORE_BINS, "hours": 1.0, "more": 1}],
+)  # fmt: skip
+def test_a_damaged_reference_is_as_none(damaged: object) -> None:
+    assert Reference.of([with_reference(Bundle.load(NAME), damaged)]) is None

@@ -13,6 +13,7 @@ from wakeword.audio import SAMPLE_RATE, to_int16
 from wakeword.bundle import Bundle
 from wakeword.cli import main
 from wakeword.detector import Detector
+from wakeword.drift import Reference
 
 pytest.importorskip("tensorflow")
 
@@ -75,7 +76,9 @@ def test_nothing_fires_in_the_first_two_seconds_after_a_reset(trained: Path, sou
 
 
 def test_the_bundle_says_what_it_learned_from_and_what_was_measured(trained: Path) -> None:
-    extension = Bundle.load(trained).extension
+    bundle = Bundle.load(trained)
+    extension, reference = bundle.extension, Reference.of([bundle])
+    assert reference and sum(reference.score) > 0, "what a device compares its days with"
     assert [p.name for p in extension.operating_points] == ["strict", "balanced", "eager"]
     thresholds = [p.threshold for p in extension.operating_points]
     assert thresholds == sorted(thresholds, reverse=True)

@@ -25,7 +25,7 @@ from training.calibrate import operating_points
 from training.config import read_recipe
 from training.distil import TaughtSampler
 from training.division import Division, divide
-from training.evaluate import listen
+from training.evaluate import Heard, listen
 from training.fit import Weights, fit
 from training.fusion import learn, moments
 from training.material import Material
@@ -33,13 +33,14 @@ from training.model import build, freeze
 from training.negatives import negatives
 from training.network import from_keras
 from training.quantize import parity
+from training.reference import with_reference
 from training.runs import Run
 from training.second_ear import phrase_spec
 from training.streams import Stream
 from training.validate import Validator
 from training.wake_head import WakeHead
 from wakeword.audio import Float32
-from wakeword.bundle import Bundle, OperatingPoint, WakeAlone
+from wakeword.bundle import Bundle, WakeAlone
 from wakeword.errors import WakewordError
 from wakeword.frontend import dequantize
 from wakeword.phrase import PhraseSpec
@@ -265,13 +266,15 @@ def calibrate(job: Run, bundle: Bundle, division: Division, workers: int) -> Bun
     sources = _sources(job, [*division.validation, *surroundings], workers)
     targets = job.recipe.calibrate.points
 
-    def points_of(listener: Bundle) -> tuple[OperatingPoint, ...]:
-        heard = [listen(listener, stream) for stream in _aside_streams(job, sources)]
-        return operating_points(listener, heard, targets)
+    def hear(listener: Bundle) -> list[Heard]:
+        return [listen(listener, stream) for stream in _aside_streams(job, sources)]
 
-    points = points_of(bundle)
+    heard = hear(bundle)
+    bundle = with_reference(bundle, heard)
+    points = operating_points(bundle, heard, targets)
     if bundle.extension.second_ear:
-        alone = points_of(bundle.wake_alone())
+        listener = bundle.wake_alone()
+        alone = operating_points(listener, hear(listener), targets)
         points = tuple(
             replace(point, wake_alone=WakeAlone(other.threshold))
             for point, other in zip(points, alone, strict=True)

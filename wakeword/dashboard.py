@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +53,17 @@ class Dashboard:
     An :class:`wakeword.actions.Action` that also takes every block.
     """
 
-    def __init__(self, spec: DashboardSpec, detector: Detector, microphone: Microphone):
+    def __init__(
+        self,
+        spec: DashboardSpec,
+        detector: Detector,
+        microphone: Microphone,
+        drift: Callable[[], dict[str, float]] = dict,
+    ):
         self.spec = spec
         self._detector = detector
         self._microphone = microphone
+        self._drift = drift
         self._lock = threading.Lock()
         self._level: deque[float] = deque(maxlen=POINTS)
         self._gate: deque[bool] = deque(maxlen=POINTS)
@@ -127,6 +135,7 @@ class Dashboard:
                 "open_s": round(open_s, 2),
                 "audio_lost": self._microphone.overflows,
                 "cpu": (time.process_time() - cpu) / max(time.monotonic() - wall, 1e-3),
+                "drift": self._drift(),
                 "counts": dict(self._counts),
                 "detections": list(self._detections),
                 "history": {

@@ -142,6 +142,12 @@ def metrics(state: Callable[[], dict[str, Any]]) -> tuple[int, str, bytes]:
             up = float(now["microphone"] == "listening")
             yield GaugeMetricFamily("wakeword_microphone_up", "1 while audio comes", up)
             yield GaugeMetricFamily("wakeword_level_dbfs", "Level", now["level_dbfs"])
+            drift = GaugeMetricFamily(
+                "wakeword_drift", "Stability index against the bundle's training", labels=["of"]
+            )
+            for what, index in now["drift"].items():
+                drift.add_metric([what], index)
+            yield drift
             yield GaugeMetricFamily("wakeword_cpu_cores", "CPU in cores", now["cpu"])
 
     registry = CollectorRegistry(auto_describe=False)

@@ -159,8 +159,9 @@ def listen(config_path: str | None, as_json: bool, **chosen: Any) -> int:
         notifier = Notifier()
         actions = config.make_actions(detector.bundles, console.say, console.diagnostics)
         keeper = ClipKeeper(config.clips, detector, console.say)
-        monitor = Monitor(config.monitor, detector, microphone, console.say)
-        dashboard = Dashboard(config.dashboard, detector, microphone)
+        looked_at = bool(config.dashboard.port)
+        monitor = Monitor(config.monitor, detector, microphone, console.say, counting=looked_at)
+        dashboard = Dashboard(config.dashboard, detector, microphone, monitor.drift)
         trials = Trials(config.update, config.detector.models, detector, console.say)
         watch = ModelWatch(detector, console.say)
         actions += [keeper, monitor, dashboard, notifier, trials, watch]

@@ -14,18 +14,24 @@ import numpy as np
 from wakeword.audio import Int16, level_dbfs
 from wakeword.decision import Detection
 from wakeword.detector import Detector
+from wakeword.drift import (
+    LEVEL_BINS,
+    LEVEL_STEP_DB,
+    PSI_MOVED,
+    SCORE_BINS,
+    Reference,
+    level_bin,
+    score_bin,
+    stability,
+)
 from wakeword.errors import WakewordError
 from wakeword.microphone import Microphone
 from wakeword.spec import parse, read_json, write_atomic
 
-LEVEL_STEP_DB = 3
-LEVEL_BINS = 32  # -96..0 dBFS
-SCORE_BINS = 20  # 0..1
 LEVEL_EVERY = 10  # blocks: 0.3 s; a level costs as much as hearing a block does
 FLOOR_PERCENTILE = 10.0  # of a minute's levels: what is there when nobody speaks
 SAVE_S = 600.0
 KEEP_DAYS = 90
-PSI_MOVED = 0.25  # the usual reading: under 0.1 the same, over 0.25 another distribution
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,9 @@ class Day:
     wakes: dict[str, int] = field(default_factory=dict)  # by bundle
     level: list[int] = field(default_factory=lambda: [0] * LEVEL_BINS)
     floor: list[int] = field(default_factory=lambda: [0] * LEVEL_BINS)  # one a minute
-    score: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)  # while the gate is open
+    # While the gate is open:
+    score: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
+    open_level: list[int] = field(default_factory=lambda: [0] * LEVEL_BINS)
 
 
 class Monitor:
@@ -64,12 +72,15 @@ class Monitor:
         microphone: Microphone,
         report: Callable[[str], None],
         today: Callable[[], datetime.date] = datetime.date.today,
+        counting: bool = False,
     ):
+        """``counting`` without a folder: for :meth:`drift` only, and forgotten at the end."""
         self.spec = spec
         self._detector = detector
         self._microphone = microphone
         self._report = report
         self._today = today
+        self._counting = counting or bool(spec.folder)
         self._saved_at = time.monotonic()
         self._blocks = 0
         self._minute: list[float] = []
@@ -79,7 +90,7 @@ class Monitor:
 
     def hear(self, block: Int16) -> None:
         """Every block, after the detector has heard it."""
-        if not self.spec.folder or not len(block):
+        if not self._counting or not len(block):
             return
         self._blocks += 1
         if self._blocks % LEVEL_EVERY:
@@ -91,8 +102,15 @@ class Monitor:
             self.day.floor[level_bin(float(np.percentile(self._minute, FLOOR_PERCENTILE)))] += 1
             self._minute.clear()
         if self._detector.gate_open:
-            score = max(self._detector.scores.values())
-            self.day.score[min(int(score * SCORE_BINS), SCORE_BINS - 1)] += 1
+            self.day.open_level[level_bin(level)] += 1
+            self.day.score[score_bin(max(self._detector.scores.values()))] += 1
+
+    def drift(self) -> dict[str, float]:
+        """How far today's levels and scores are from those in the bundle's training: the stability
+        index of each, once enough was counted. Empty for a bundle without a reference.
+        """
+        reference = Reference.of(self._detector.bundles)
+        return reference.drift(self.day.open_level, self.day.score) if reference else {}
 
     def fire(self, detection: Detection) -> None:
         """Count a wake."""
@@ -137,11 +155,6 @@ class Monitor:
         return Day(date)
 
 
-def level_bin(level: float) -> int:
-    """The bin of a level in dBFS."""
-    return int(min(max((level + 96) // LEVEL_STEP_DB, 0), LEVEL_BINS - 1))
-
-
 def read_days(folder: Path) -> list[Day]:
     """The days in a folder, the oldest first; a damaged file is left out."""
     days = []
@@ -150,19 +163,10 @@ def read_days(folder: Path) -> list[Day]:
             day = parse(Day, read_json(path), str(path))
         except WakewordError:
             continue
-        if [len(day.level), len(day.floor), len(day.score)] == [LEVEL_BINS, LEVEL_BINS, SCORE_BINS]:
+        lengths = {len(day.level), len(day.floor), len(day.open_level)}
+        if lengths == {LEVEL_BINS} and len(day.score) == SCORE_BINS:
             days.append(day)
     return days
-
-
-def stability(before: Sequence[int], now: Sequence[int]) -> float:
-    """Population stability index of two histograms: sum of (q - p) ln(q / p); 0 for the same.
-
-    Half a count is added to each bin, so that an empty one does not make it infinite.
-    """
-    p, q = np.asarray(before, float) + 0.5, np.asarray(now, float) + 0.5
-    p, q = p / p.sum(), q / q.sum()
-    return float(np.sum((q - p) * np.log(q / p)))
 
 
 def total(days: Iterable[Day]) -> Day:
@@ -178,6 +182,7 @@ def total(days: Iterable[Day]) -> Day:
             (sum_.level, day.level),
             (sum_.floor, day.floor),
             (sum_.score, day.score),
+            (sum_.open_level, day.open_level),
         ):
             mine[:] = [a + b for a, b in zip(mine, theirs, strict=True)]
     return sum_
@@ -191,8 +196,10 @@ def median_dbfs(histogram: Sequence[int]) -> float | None:
     return float(np.searchsorted(counts, counts[-1] / 2)) * LEVEL_STEP_DB - 96 + LEVEL_STEP_DB / 2
 
 
-def summary(before: Day, now: Day) -> list[str]:
-    """What changed from one time to the next, in plain words; ``before`` may be empty."""
+def summary(before: Day, now: Day, reference: Reference | None = None) -> list[str]:
+    """What changed from one time to the next, and from the bundle's training, in plain words;
+    ``before`` may be empty.
+    """
     if now.heard_s < 3600:
         return ["less than an hour was heard: too little to say anything"]
     lines = [
@@ -223,6 +230,13 @@ def summary(before: Day, now: Day) -> list[str]:
             index = stability(a, b)
             if index >= PSI_MOVED:
                 lines.append(f"the {what} moved (stability index {index:.2f}): is it another room?")
+    if reference:
+        for what, index in reference.drift(now.open_level, now.score).items():
+            if index >= PSI_MOVED:
+                lines.append(
+                    f"the {what}s are not those of the bundle's training (stability index "
+                    f"{index:.2f}); are words missed here? record and train with this room"
+                )
     if now.lost:
         lines.append(f"audio was lost {now.lost} times: the CPU did not keep up")
     return lines

@@ -1,10 +1,13 @@
 """CPU, memory and start-up of the detector beside pymicro-wakeword, in one run.
 
-    python benchmarks/device/cpu.py [--json OUT] [--minutes 10] [--rounds 5]
+    python benchmarks/device/cpu.py [--json OUT] [--minutes 10] [--rounds 5] [--openwakeword PYTHON]
 
 Each contender hears the same audio in a process of its own; the rounds alternate between them, and
 the medians and the ratios to pymicro-wakeword are printed. CPU is user + system time of the whole
-process (start-up too) per second of audio, peak memory that of the process. Two kinds of audio:
+process (start-up too) per second of audio, peak memory that of the process. openWakeWord needs an
+environment of its own: PYTHON is the interpreter of one with `pip install openwakeword==0.5.1
+'numpy<2'`, the last version that brings its models; it runs its "alexa" in tflite-runtime. Two
+kinds of audio:
 
 - speech: the demo recording over and over, hardly ever quiet;
 - household: one fifth speech, the rest the quiet hiss of a room (pink noise at -60 dBFS).
@@ -33,6 +36,7 @@ def main() -> None:
     arguments.add_argument("--json", type=Path)
     arguments.add_argument("--minutes", type=float, default=10.0)
     arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--openwakeword", metavar="PYTHON")
     arguments.add_argument("--contender", help=argparse.SUPPRESS)
     arguments.add_argument("--audio", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
@@ -44,7 +48,7 @@ def main() -> None:
         for kind, audio in make_audio(options.minutes).items():
             path = Path(folder) / f"{kind}.raw"
             path.write_bytes(audio.tobytes())
-            results[kind] = compare(path, options.rounds)
+            results[kind] = compare(path, options.rounds, options.openwakeword)
             show(kind, results[kind])
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -68,6 +72,7 @@ def make_audio(minutes: float) -> dict[str, np.ndarray]:
 
 
 CONTENDERS = ("pymicro-wakeword", "wakeword, gate held open", "wakeword")
+OPENWAKEWORD = "openWakeWord"
 
 
 def hear(contender: str, path: Path) -> dict[str, float]:
@@ -82,6 +87,13 @@ def hear(contender: str, path: Path) -> dict[str, float]:
         def push(block: bytes) -> None:
             for frame in features.process_streaming(block):
                 model.process_streaming(frame)
+    elif contender == OPENWAKEWORD:
+        from openwakeword.model import Model as OpenModel
+
+        open_model = OpenModel(wakeword_models=["alexa"], inference_framework="tflite")
+
+        def push(block: bytes) -> None:
+            open_model.predict(np.frombuffer(block, np.int16))
     else:
         from wakeword.detector import Detector
 
@@ -109,13 +121,18 @@ def peak_mb() -> float:
     return int(row.split()[1]) / 1000
 
 
-def compare(path: Path, rounds: int) -> dict[str, dict[str, float]]:
+def compare(
+    path: Path, rounds: int, openwakeword: str | None = None
+) -> dict[str, dict[str, float]]:
     """Medians of each contender, and the median of its CPU ratio to the first, round by round."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    rows: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    interpreters = dict.fromkeys(CONTENDERS, sys.executable)
+    if openwakeword:
+        interpreters[OPENWAKEWORD] = openwakeword
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in interpreters}
     for number in range(rounds + 1):
-        for name in CONTENDERS:
-            command = [sys.executable, __file__, "--contender", name, "--audio", str(path)]
+        for name, interpreter in interpreters.items():
+            command = [interpreter, __file__, "--contender", name, "--audio", str(path)]
             done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
             if number:  # the first round warms the disk cache
                 rows[name].append(json.loads(done.stdout))

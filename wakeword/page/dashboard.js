@@ -38,6 +38,13 @@ function draw(state) {
   curve(levels, state.history.level_dbfs, (l) => -l / 96 * levels.canvas.height, colour("--score"));
 }
 
+// Stability indices against the bundle's training; over 0.25 is another distribution.
+function drift(indices) {
+  const words = Object.entries(indices).map(([what, index]) =>
+    `${what} ${index.toFixed(2)}${index >= 0.25 ? " (moved)" : ""}`);
+  return words.join(", ") || "not known";
+}
+
 function tell(state) {
   at("phrases").textContent = Object.values(state.phrases).join(", ");
   const away = state.microphone !== "listening";
@@ -46,6 +53,7 @@ function tell(state) {
   at("level").textContent = `${state.level_dbfs.toFixed(0)} dBFS`;
   at("gate").textContent = state.gate_open ? "open" : "closed";
   at("duty").textContent = `${state.gate_duty.toFixed(1)} % of the time`;
+  at("drift").textContent = drift(state.drift);
   at("cpu").textContent = `${(100 * state.cpu).toFixed(2)} % of a core`;
   at("heard").textContent = `${(state.heard_s / 3600).toFixed(2)} hours`;
   at("lost").textContent = `${state.audio_lost} times`;
