@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import re
 import tarfile
 import threading
 import time
@@ -232,5 +233,11 @@ def test_the_list_tells_size_and_licence_of_each():
     output = CliRunner().invoke(data, ["fetch", "--list"]).stdout
     for corpus in CORPORA.values():
         assert corpus.name in output and corpus.licence in output and corpus.size_mb > 0
+        assert all(
+            re.fullmatch(r"(md5:\w{32}|sha256:\w{64})", f.hash) for f in corpus.files if f.hash
+        )
+    without_hash = [corpus.name for corpus in CORPORA.values() if not corpus.hashed]
+    assert without_hash == ["esc-50"]
+    assert output.count("no published hash") == 1
     assert not judge(CORPORA["esc-50"].licence).products
     assert judge(CORPORA["musan"].licence).products

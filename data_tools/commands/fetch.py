@@ -34,7 +34,10 @@ def command(names: tuple[str, ...], listing: bool, catalog: Path | None) -> None
         for corpus in corpora.values():
             verdict = "products: yes" if judge(corpus.licence).products else "products: no"
             click.echo(f"{corpus.name:28} {corpus.size_mb:8,.0f} MB  {corpus.what}")
-            click.echo(f"{'':28} {'':11}  {corpus.licence}; {verdict}")
+            hashed = (
+                "" if corpus.hashed else "; no published hash, that of the first download is kept"
+            )
+            click.echo(f"{'':28} {'':11}  {corpus.licence}; {verdict}{hashed}")
         return
     if not names:
         raise click.UsageError("which? give names, or --list")
