@@ -14,6 +14,7 @@ from data_tools.dataset import Dataset, DatasetError
 VERSION = "1"
 SCOPE = "train and test wake phrase models"
 AGREED = ("y", "yes", "예", "네")  # what a speaker types
+REFUSED = ("n", "no", "아니요", "아니오")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Int16, level_dbfs
 from wakeword.microphone import Microphone
 
 UNIT_S = STEP_SAMPLES / SAMPLE_RATE  # 30 ms, what the voice detector decides on
+SETTLING_UNITS = 5  # a new voice detector takes any noise for a voice in its first three
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class TakeRecorder:
         here = len(self._units)
         if self._room_tone:
             return here >= self._max_units
-        voiced = self._vad.is_speech(unit.tobytes(), SAMPLE_RATE)
+        voiced = self._vad.is_speech(unit.tobytes(), SAMPLE_RATE) and here > SETTLING_UNITS
         self._recent.append(voiced)
         if self._first_voiced is None and sum(self._recent) >= self._spec.voiced_units:
             self._first_voiced = here - len(self._recent)

@@ -168,6 +168,8 @@ def test_without_consent_nothing_is_written(soundcard, tmp_path, plan):
         soundcard, folder, "--speaker", "Ann", "--phrase", "x", "--plan", plan
     ) as terminal:
         terminal.wait_for("Do you agree?")
+        terminal.type("yse\r")
+        terminal.wait_for("Do you agree?")
         terminal.type("no\r")
         assert terminal.end() == 1
     assert not folder.exists()
@@ -213,9 +215,13 @@ def blocks(audio: np.ndarray, size: int = 777):
     return [audio[i : i + size] for i in range(0, len(audio), size)]
 
 
-def in_silence(audio: np.ndarray, before_s: float, after_s: float) -> np.ndarray:
+def in_silence(
+    audio: np.ndarray, before_s: float, after_s: float, noise: float = 5.0
+) -> np.ndarray:
     rng = np.random.default_rng(0)
-    quiet = [(rng.normal(0, 5, int(s * SAMPLE_RATE))).astype(np.int16) for s in (before_s, after_s)]
+    quiet = [
+        (rng.normal(0, noise, int(s * SAMPLE_RATE))).astype(np.int16) for s in (before_s, after_s)
+    ]
     return np.concatenate([quiet[0], audio, quiet[1]])
 
 
@@ -253,8 +259,22 @@ def test_a_take_does_not_depend_on_the_size_of_blocks(phrase):
     assert np.array_equal(takes[0], takes[1]) and np.array_equal(takes[0], takes[2])
 
 
-def test_patience_ends_for_whoever_says_nothing_and_room_tone_has_its_length():
-    silence = in_silence(np.empty(0, np.int16), 15.0, 0.0)
+@pytest.mark.parametrize("noise", [20.0, 60.0, 200.0])
+def test_the_noise_of_a_room_alone_begins_no_take(phrase, noise):
+    recorder = TakeRecorder(Prompt("phrase", "x"), TakeSpec())
+    audio = in_silence(phrase, 3.0, 3.0, noise)
+    audio[48_000:-48_000] += in_silence(phrase[:0], len(phrase) / SAMPLE_RATE, 0, noise)
+    for block in blocks(audio, 480):
+        if recorder.push(block):
+            break
+    report = check_take(recorder.samples())
+    assert report.duration_s > 1.0
+    assert "no_speech" not in {problem.code for problem in report.problems}
+
+
+@pytest.mark.parametrize("noise", [0.0, 5.0, 200.0])
+def test_patience_ends_for_whoever_says_nothing_and_room_tone_has_its_length(noise):
+    silence = in_silence(np.empty(0, np.int16), 15.0, 0.0, noise)
 
     def taken_s(prompt: Prompt) -> float:
         recorder = TakeRecorder(prompt, TakeSpec())

@@ -94,14 +94,16 @@ def command(
 
 
 def _agrees(speaker: str, language: str, version: str) -> bool:
-    from data_tools.consent import AGREED, consent_text
+    from data_tools.consent import AGREED, REFUSED, consent_text
 
     text = consent_text(language, version)
     click.secho(f"\n{text.title}", bold=True)
     for point in text.points:
         click.echo(click.wrap_text(point, 76, initial_indent="  - ", subsequent_indent="    "))
-    answer = click.prompt(f"\n{speaker}: {text.question} (yes/no)", prompt_suffix=" ")
-    return str(answer).strip().lower() in AGREED
+    while True:  # a slip of the finger is neither a yes nor a no
+        answer = click.prompt(f"\n{speaker}: {text.question} (yes/no)", prompt_suffix=" ")
+        if str(answer).strip().lower() in (*AGREED, *REFUSED):
+            return str(answer).strip().lower() in AGREED
 
 
 def _shown(group: Group) -> str:
