@@ -13,6 +13,7 @@ from wakeword.audio import Int16
 
 LICENCE = "consent of the speaker, text {version}"
 SHORTEST_S = 0.25  # of speech
+FASTEST_S, SLOWEST_S = 0.02, 0.25  # of a letter
 ROOM_TONE_SNR_DB = 15.0  # what stands out of the room by more is somebody speaking
 
 
@@ -74,12 +75,20 @@ def judge(prompt: Prompt, samples: Int16) -> TakeReport:
     if prompt.kind == "room_tone":
         report = check_take(samples, speech=False)
         return _with(report, "not_quiet") if _is_spoken_in(samples) else report
-    report = check_take(samples, (SHORTEST_S, prompt.max_s))
+    report = check_take(samples, speech_range_s(prompt))
     if prompt.kind == "free_speech":
         # Whoever has more to say than there is time for has done nothing wrong.
         problems = tuple(p for p in report.problems if p.code != "cut_end")
         report = replace(report, problems=problems)
     return report
+
+
+def speech_range_s(prompt: Prompt) -> tuple[float, float]:
+    """Between which lengths the prompt can be said, once, by whoever speaks fast or slowly."""
+    if prompt.kind == "free_speech":
+        return SHORTEST_S, prompt.max_s
+    n = len(prompt.text.encode())  # about one a sound: a Korean syllable has three
+    return max(SHORTEST_S, FASTEST_S * n), min(1.0 + SLOWEST_S * n, prompt.max_s)
 
 
 def _with(report: TakeReport, code: str) -> TakeReport:

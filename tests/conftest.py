@@ -71,3 +71,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
                    "--workers", "1", "--mistakes", "1"])  # fmt: skip
     assert status == 0
     return folder / "run" / "ah_ee_oo.json"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The recording page, served."""
+    from web_rig import serving
+
+    with serving(tmp_path_factory.mktemp("web") / "kitchen") as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def take(recording, said):
+    """A good take of the phrase, (n,) float32 at 16 kHz."""
+    from web_rig import in_a_room, voice
+
+    return in_a_room(voice(recording, said, 0))

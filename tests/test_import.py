@@ -102,9 +102,12 @@ def wav_with_rate(rate: int) -> bytes:
     return header + samples
 
 
-def nan_wav() -> bytes:
+def float_wav(at_4000: float) -> bytes:
+    """A tone with one odd number in it."""
     file = io.BytesIO()
-    soundfile.write(file, np.full(8000, np.nan), SAMPLE_RATE, "FLOAT", format="WAV")
+    audio = np.sin(np.arange(8000) / 5) * 0.1
+    audio[4000] = at_4000
+    soundfile.write(file, audio, SAMPLE_RATE, "FLOAT", format="WAV")
     return file.getvalue()
 
 
@@ -119,7 +122,8 @@ BAD = {
     "photo.wav": b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(500),
     "text.mp3": b"this is a shopping list\n" * 20,
     "no-rate.wav": wav_with_rate(0),
-    "nan.wav": nan_wav(),
+    "one-nan.wav": float_wav(np.nan),
+    "one-infinite.wav": float_wav(-np.inf),
     "silent.wav": silent_wav(),
     "header-only.wav": wav_with_rate(16000)[:44],
     "cut-header.flac": b"fLaC\x00\x00",

@@ -105,3 +105,14 @@ def test_talking_until_the_time_is_up_is_no_fault_of_free_speech_alone(session, 
     phrase, free = session.plan.prompts[1], session.plan.prompts[-1]
     assert "cut_end" in {p.code for p in judge(phrase, cut).problems}
     assert judge(free, cut).good
+
+
+def test_saying_more_than_the_text_or_a_piece_of_it_is_told(session, spoken):
+    phrase = session.plan.prompts[1]
+    speech = spoken[SAMPLE_RATE:-SAMPLE_RATE]
+    room = np.random.default_rng(0).integers(-20, 20, SAMPLE_RATE).astype(np.int16)
+    thrice = np.concatenate([room, *(speech, room[:4800]) * 4, room])
+    assert "too_long" in {p.code for p in judge(phrase, thrice).problems}
+    piece = np.concatenate([room, speech[: SAMPLE_RATE // 5], room])
+    assert "too_short" in {p.code for p in judge(phrase, piece).problems}
+    assert not {"too_long", "too_short"} & {p.code for p in judge(phrase, spoken).problems}

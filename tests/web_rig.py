@@ -19,7 +19,9 @@ import httpx
 import numpy as np
 import soundfile
 
+from data_tools.clip import Clip
 from data_tools.consent import VERSION
+from data_tools.dataset import Dataset
 from wakeword.audio import SAMPLE_RATE
 
 PLAN = """
@@ -175,3 +177,16 @@ def likeness(take: np.ndarray, played: np.ndarray) -> float:
     lag = shift if shift < len(take) else shift - size
     part = take[max(0, lag) : max(0, lag + len(played))]
     return float(np.abs(product[shift]) / (np.linalg.norm(part) * np.linalg.norm(played) + 1e-9))
+
+
+TAKE = "api/prompts/0/take"
+
+
+def files(folder: Path) -> set[str]:
+    """Every file below a folder, relative to it."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def of(page: Served, name: str) -> list[Clip]:
+    """The clips of a speaker."""
+    return [clip for clip in Dataset.open(page.folder).clips() if clip.speaker == name]

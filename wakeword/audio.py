@@ -117,6 +117,11 @@ def stream_file(path: str | Path, channel: int | None = None) -> Iterator[Int16]
                     f"{path}: damaged after {got_frames / sound.samplerate:.2f} s "
                     f"({_reason(error)}); copy it again or cut it there"
                 ) from None
+            if not np.isfinite(block).all():
+                raise AudioError(
+                    f"{path}: holds numbers that are no sound (NaN or infinite) after "
+                    f"{got_frames / sound.samplerate:.1f} s; export it again, as 16-bit"
+                )
             got_frames += len(block)
             last = len(block) < block_frames
             if last and got_frames == 0:
