@@ -13,10 +13,13 @@ from demo_streams import NAME
 
 from data_tools.clip import Clip
 from data_tools.dataset import Dataset, DatasetInfo
+from data_tools.pool import AudioPool
 from training.batches import BatchSpec, Sampler
 from training.cast import Cast
 from training.config import DataSpec
 from training.division import divide
+from training.pipeline import build_features
+from training.runs import Run
 from training.stream_folder import StreamFolder, write
 from training.streams import PHRASES, Stream, Truth
 from wakeword.bundle import Bundle
@@ -60,6 +63,25 @@ def test_nobody_to_learn_from_and_nobody_aside_are_two_errors(tmp_path: Path) ->
     dataset(tmp_path / "d", {"bo": "test"})
     with pytest.raises(WakewordError, match="nobody says 'ah oo' in the training data"):
         divide(DataSpec(datasets=("d",)), "ah oo", tmp_path)
+    dataset(tmp_path / "e", {"anna": "train"})
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[about]\nname = "x"\nphrase = "ah oo"\n[data]\ndatasets = ["e"]\n')
+    job = Run.begin(recipe, tmp_path / "run")
+    with pytest.raises(WakewordError, match="name data.validation_speakers"):
+        build_features(job, divide(job.recipe.data, "ah oo", tmp_path), 1)
+    assert not (tmp_path / "run" / "features").exists()
+
+
+def test_a_clip_of_another_rate_is_learned_from_at_16_khz(tmp_path: Path) -> None:
+    made = dataset(tmp_path / "d", {"anna": "train"})
+    (clip,) = made.clips()
+    tone = np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000) * 0.5
+    soundfile.write(made.path(clip), tone, 48_000, format="FLAC")
+    division = divide(DataSpec(datasets=("d",)), "ah oo", tmp_path)
+    pool = AudioPool.build(tmp_path / "audio", division.train)
+    samples = pool.samples(0).astype(float)
+    assert len(samples) == pytest.approx(16_000, abs=10)
+    assert np.argmax(np.abs(np.fft.rfft(samples))) == pytest.approx(1000, abs=5)
 
 
 def test_a_recipe_that_contradicts_itself_is_refused(tmp_path: Path) -> None:

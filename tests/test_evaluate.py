@@ -106,3 +106,37 @@ def test_loudest_power_is_that_of_the_loudest_32_ms() -> None:
     samples = np.zeros(4096, np.float32)
     samples[1024:1536] = 0.5
     assert loudest_power(samples) == pytest.approx(0.25)
+
+
+def test_the_interval_over_speakers_of_cases_that_are_known() -> None:
+    assert intervals.by_speaker([(3, 9)]) == (0.0, 1.0), "one speaker tells nothing of others"
+    assert intervals.share_by_speaker([(0, 9)]) == (0.0, 1.0)
+    # Every speaker alike: drawing others changes nothing.
+    assert intervals.by_speaker([(3, 9)] * 12) == pytest.approx((1 / 3, 1 / 3))
+    # All or nothing: a speaker is one draw of a coin, however often it speaks.
+    few, many = ([(0, n), (n, n)] * 10 for n in (2, 200))
+    assert intervals.by_speaker(few) == intervals.by_speaker(many)
+    low, high = intervals.by_speaker(many)
+    assert (low, high) == pytest.approx((0.3, 0.7), abs=0.051), "20 throws of a fair coin"
+    assert intervals.proportion(2000, 4000)[1] - intervals.proportion(2000, 4000)[0] < 0.04
+
+
+def test_nothing_missed_is_not_nothing_to_be_missed() -> None:
+    low, high = intervals.share_by_speaker([(0, 10)] * 30)
+    assert low == 0.0 and high == pytest.approx(intervals.proportion(0, 30)[1])
+    low, high = intervals.share_by_speaker([(10, 10)] * 30)
+    assert high == 1.0 and low == pytest.approx(1 - intervals.proportion(0, 30)[1])
+
+
+def test_the_interval_over_speakers_holds_the_truth_where_the_one_over_trials_does_not() -> None:
+    rng = np.random.default_rng(5)
+    true, by_speaker, by_trial = 0.2, 0, 0
+    for _ in range(150):
+        shares = rng.beta(0.4, 1.6, 30)  # some are never missed, some almost always; 0.2 on average
+        counts = [(int(rng.binomial(9, share)), 9) for share in shares]
+        low, high = intervals.by_speaker(counts)
+        by_speaker += low <= true <= high
+        low, high = intervals.proportion(sum(a for a, _ in counts), 270)
+        by_trial += low <= true <= high
+    assert by_speaker / 150 > 0.87
+    assert by_trial / 150 < 0.8

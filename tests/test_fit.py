@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
+import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +68,52 @@ def train_rest(folder: Path) -> Weights:
     sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
     # Other initial weights: all of it has to come from the checkpoint.
     return fit(build(TINY, seed=99), sampler, SPEC, validate, folder)
+
+
+def test_a_killed_process_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    at_once = train(tmp_path / "at_once")
+    script = (
+        "import os, signal, sys, test_fit\n"
+        "from pathlib import Path\n"
+        "class Killed(int):\n"
+        "    def __eq__(self, checks):\n"
+        "        return checks == 2 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    __hash__ = int.__hash__\n"
+        "test_fit.train(Path(sys.argv[1]), Killed())\n"
+    )
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    folder = tmp_path / "killed"
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], env=environment)
+    assert done.returncode == -signal.SIGKILL
+    with np.load(folder / "checkpoint.npz") as kept:
+        assert int(kept["step"]) == 4
+    for a, b in zip(at_once, train_rest(folder), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_whole(tmp_path: Path) -> None:
+    at_once = train(tmp_path / "at_once")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder, checks = tmp_path / "full", 0
+
+    def validate(model: object) -> Verdict:
+        nonlocal checks
+        checks += 1
+        if checks == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+        return Verdict(float(checks), {"recall": 0.5}, np.array([150, 350]) + checks)
+
+    sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            fit(build(TINY, seed=1), sampler, SPEC, validate, folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG, "an error that the command tells in one line"
+    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
+    for a, b in zip(at_once, train_rest(folder), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(tmp_path: Path) -> None:

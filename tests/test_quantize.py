@@ -105,6 +105,60 @@ def test_every_size_exports_within_esphomes_operators(size: str) -> None:
     assert len(exported) < limit
 
 
+@pytest.fixture(scope="module", params=["micro", "standard", "large"])
+def two_ears(request: pytest.FixtureRequest) -> tuple[Network, bytes]:
+    """Each size with a phone head beside its wake head, and its int8 step."""
+    _, network = settled_network(request.param)
+    (wake,) = network.heads
+    rng = np.random.default_rng(2)
+    phones = replace(
+        wake,
+        name="phones",
+        kernel=wake.kernel[:, ::-1].copy(),
+        dense=rng.normal(size=(len(wake.dense), 40)).astype(np.float32),
+        dense_bias=rng.normal(size=40).astype(np.float32),
+        logits=True,
+    )
+    network = Network(network.convs, (wake, phones))
+    return network, export_step(network, noise_frames(20, 100))
+
+
+def test_with_two_heads_every_size_stays_within_the_operators_and_near_float(
+    two_ears: tuple[Network, bytes],
+) -> None:
+    network, exported = two_ears
+    assert op_names(exported) <= ESPHOME_OPS
+    assert outputs(exported) == ("wake", "phones")
+    exact, device = FloatStream(network), StreamingModel(exported, outputs(exported))
+    frames = noise_frames(30, 300)
+    wake, phones, spread = [], [], []
+    for i in range(0, len(frames) - 2, 3):
+        expected = exact.step(frames[i : i + 3])
+        wake.append(abs(device.step(frames[i : i + 3]) - float(expected["wake"][0])))
+        phones.append(np.abs(device.output("phones") - expected["phones"]).mean())
+        spread.append(np.ptp(expected["phones"]))
+    assert np.mean(wake) < 0.01 and np.max(wake) < 0.08
+    assert np.mean(phones) < 0.03 * np.mean(spread)
+
+
+def test_with_two_heads_a_reset_of_every_size_is_exact(two_ears: tuple[Network, bytes]) -> None:
+    model = StreamingModel(two_ears[1], outputs(two_ears[1]))
+    frames = noise_frames(3, 7)
+
+    def said() -> list[list[float]]:
+        model.reset()
+        return [
+            [model.step(frames[i : i + 3]), *model.output("phones")]
+            for i in range(0, len(frames) - 2, 3)
+        ]
+
+    first = said()
+    for _ in range(100):
+        model.step(np.full((3, 40), 25.0, np.float32))
+    assert model.step(frames[:3]) != first[0][0]
+    assert said() == first
+
+
 def test_reset_is_exact(micro_int8: bytes) -> None:
     model = StreamingModel(micro_int8)
     frames = noise_frames(5, 7)

@@ -27,6 +27,7 @@ from data_tools.scenes import SceneSpec
 from data_tools.sources import Sources
 from training import features, weights_file
 from training.ctc import PhoneBatchSpec, PhoneSampler, PhoneValidator, loss
+from training.devices import use_devices
 from training.fit import FitSpec, fit
 from training.model import NetworkSpec, build
 from training.network import Head, head_from_keras
@@ -125,9 +126,10 @@ def read_recipe(path: Path) -> BackboneRecipe:
     return parse(BackboneRecipe, read_toml(path), str(path))
 
 
-def run(recipe_path: Path, folder: Path, workers: int = 1) -> Backbone:
+def run(recipe_path: Path, folder: Path, workers: int = 1, devices: int = 1) -> Backbone:
     """Train a backbone; goes on where an earlier try was stopped."""
     recipe = read_recipe(recipe_path)
+    use_devices(devices, recipe.batch.size)
     kept = folder / "recipe.toml"
     if kept.exists() and read_recipe(kept) != recipe:
         raise WakewordError(f"{folder}: a run of another recipe; give another folder with --out")

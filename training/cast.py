@@ -60,8 +60,12 @@ class Cast:
         )
 
     @classmethod
-    def of_recipe(cls, path: Path) -> Cast:
-        """The test split of a recipe, without anybody whom the recipe learns from."""
+    def of_recipe(cls, path: Path, choosers: bool = False) -> Cast:
+        """The test split of a recipe, without anybody whom the recipe learns from.
+
+        With ``choosers`` also what was said, of the phrase and near it, by those who were kept
+        aside to choose the checkpoint.
+        """
         from training.config import read_recipe
 
         recipe = read_recipe(path)
@@ -69,7 +73,9 @@ class Cast:
         division = divide(recipe.data, phrase, path.parent)
         every = gather(recipe.data, phrase, path.parent)
         rirs = [c for c in every if c.label == "rir" and c.split == "test"]
-        return cls.of(phrase, [*division.test, *rirs])
+        said = [c for c in division.validation if choosers and (c.label == "positive" or
+                c.origin == "tts")]  # fmt: skip
+        return cls.of(phrase, [*division.test, *said, *rirs])
 
     @classmethod
     def of_datasets(cls, folders: Sequence[Path], phrase: str | None, split: str) -> Cast:

@@ -70,6 +70,8 @@ def train() -> None:
 @click.option("--workers", default=lambda: os.cpu_count() or 1, show_default="one a core",
               type=click.IntRange(1), help="Processes that compute features.")  # fmt: skip
 @click.option("--ray", help="Compute features on this Ray cluster instead: HOST:PORT, or auto.")
+@click.option("--devices", default=1, show_default=True, type=click.IntRange(1),
+              help="Accelerators that share each batch (KERAS_BACKEND=jax).")  # fmt: skip
 @click.option("--mistakes", default=24, show_default=True, type=click.IntRange(0),
               help="At most so many are drawn in report.html.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the operating points as JSON.")
@@ -83,6 +85,7 @@ def run(
     out: Path | None,
     workers: int,
     ray: str | None,
+    devices: int,
     mistakes: int,
     as_json: bool,
 ) -> None:
@@ -107,7 +110,7 @@ def run(
     else:
         assert recipe is not None
         folder = out or Path("runs") / recipe.stem
-    bundle = pipeline.run(recipe, folder, workers, ray, mistakes)
+    bundle = pipeline.run(recipe, folder, workers, ray, mistakes, devices)
     _show(bundle, as_json)
     click.echo(f"bundle: {folder / bundle.name}.json", err=as_json)
 
@@ -117,7 +120,9 @@ def run(
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--workers", default=lambda: os.cpu_count() or 1, show_default="one a core",
               type=click.IntRange(1), help="Processes that compute features.")  # fmt: skip
-def backbone(recipe: Path, out: Path | None, workers: int) -> None:
+@click.option("--devices", default=1, show_default=True, type=click.IntRange(1),
+              help="Accelerators that share each batch (KERAS_BACKEND=jax).")  # fmt: skip
+def backbone(recipe: Path, out: Path | None, workers: int, devices: int) -> None:
     """Train a backbone by RECIPE: what people's phones sound like, for all phrases.
 
     It learns from transcribed speech and knows no phrase; a recipe of a phrase names it in its
@@ -127,7 +132,7 @@ def backbone(recipe: Path, out: Path | None, workers: int) -> None:
     from training import backbone as module
 
     folder = out or Path("runs") / recipe.stem
-    trained = module.run(recipe, folder, workers)
+    trained = module.run(recipe, folder, workers, devices)
     click.echo(f"phone error rate on speakers kept aside: {trained.about.phone_error_rate:.3f}")
     click.echo(f"backbone: {folder / trained.about.name}.npz")
 

@@ -120,7 +120,7 @@ class Outcome:
 
     def frr_by_speaker(self) -> tuple[float, float]:
         """95 % interval of :meth:`frr` when speakers are drawn anew, for misses go by speaker."""
-        return intervals.by_speaker(list(self.by_speaker().values()))
+        return intervals.share_by_speaker(list(self.by_speaker().values()))
 
 
 def listen(bundle: Bundle, stream: Stream | StoredStream, gate: bool = True) -> Heard:

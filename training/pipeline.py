@@ -23,6 +23,7 @@ from training.backbone import Backbone
 from training.batches import Sampler
 from training.calibrate import operating_points
 from training.config import read_recipe
+from training.devices import use_devices
 from training.distil import TaughtSampler
 from training.division import Division, divide
 from training.evaluate import Heard, listen
@@ -58,13 +59,15 @@ def run(
     workers: int = 1,
     ray: str | None = None,
     mistakes: int = 24,
+    devices: int = 1,
 ) -> Bundle:
     """Train, export, calibrate, evaluate and report; the bundle, which lies in ``folder`` by then.
 
     Features come from ``workers`` processes, or from the Ray cluster at the address ``ray``. At
-    most ``mistakes`` are drawn in report.html.
+    most ``mistakes`` are drawn in report.html. ``devices`` share each batch.
     """
     job = Run.begin(recipe_path, folder)
+    use_devices(devices, job.recipe.batch.size)
     division = divide(job.recipe.data, job.recipe.about.phrase, recipe_path.parent)
     teacher_paths = [recipe_path.parent / name for name in job.recipe.distil.teachers]
     clips = learned_from(recipe_path, *teacher_paths)
@@ -97,6 +100,10 @@ def build_features(
 ) -> tuple[Material, Material]:
     """Features of all scenes and streams: to learn from, and kept aside for validation."""
     recipe, folder = job.recipe, job.folder / "features"
+    if not division.validation:  # said before hours are spent on what is learned from
+        raise WakewordError(
+            "no clips were kept aside to choose a checkpoint by; name data.validation_speakers"
+        )
     sources = _sources(job, division.train, workers)
     # Validation hears other speakers in the same rooms and noises.
     surroundings = [c for c in division.train if c.label in ("background", "rir")]

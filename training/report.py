@@ -13,7 +13,7 @@ from training.measuring import measure
 from training.mistakes import FALSE, KINDS, MISS, NEAR, Mistake, Subject
 from training.panel import Panel, panels
 from training.scorecard import Card
-from wakeword.spec import write_atomic
+from wakeword.spec import read_json, write_atomic
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem;
@@ -48,6 +48,8 @@ def write(
     chosen = choose(mistakes, most)
     drawn = panels(subject.bundle, chosen, subject.point.threshold, workers)
     run = Path(run_or_bundle) if (Path(run_or_bundle) / "metrics.jsonl").exists() else None
+    if run and (run / "evaluation.json").exists():
+        card |= {k: v for k, v in read_json(run / "evaluation.json").items() if k == "voices"}
     html = page(card, subject, mistakes, list(drawn), learning_lines(run))
     if out is None:
         out = (run or Path()) / "report.html"
@@ -112,7 +114,8 @@ def _summary(card: Card) -> str:
     return (
         f"<p>The device's own detector, gate {'on' if card['gate'] else 'off'}, on "
         f"{card['speech_hours']:.2f} h of speech ({card['distinct_speech_hours']:.2f} h distinct). "
-        f"Intervals are 95 %: Clopper-Pearson, Poisson, and over speakers drawn anew.</p>"
+        f"Intervals are 95 %: Clopper-Pearson, Poisson, and over speakers drawn anew."
+        f"{' Of those who say the phrase: ' + card['voices'] + '.' if 'voices' in card else ''}</p>"
     )
 
 

@@ -24,9 +24,12 @@ def trial(
 
     The test split of the recipe lies as streams in ``folder`` afterwards: that is what the report
     plays, and what another bundle can be measured on. Speech is heard as it is, once. A bundle with
-    a second ear is measured with its wake head alone as well.
+    a second ear is measured with its wake head alone as well. Where nobody says the phrase in the
+    test split, those who chose the checkpoint do, and every number says so.
     """
-    cast = Cast.of_recipe(recipe_path)
+    cast, heard = Cast.of_recipe(recipe_path), "none of them heard in training"
+    if not cast.phrases:
+        cast, heard = Cast.of_recipe(recipe_path, choosers=True), "they chose the checkpoint"
     if not cast.phrases:
         why = (
             f"{recipe_path}: nobody says {bundle.phrase!r} in its test split: nothing was measured"
@@ -36,15 +39,16 @@ def trial(
     streams = cast.streams(tuple(CONDITIONS), np.random.default_rng(seed), noisy_speech=False)
     write(folder, bundle.phrase, about, streams)
     card = measure(bundle, [folder], cost_of_gate=True, workers=workers)
+    card["voices"] = heard
     points = tuple(
-        replace(point, measures=tuple(_measures(scores, cast)))
+        replace(point, measures=tuple(_measures(scores, cast, heard)))
         for point, scores in zip(bundle.extension.operating_points, card["points"], strict=True)
     )
     alone = bundle.wake_alone()
     if alone is not bundle:
         card_alone = measure(alone, [folder], workers=workers)
         points = tuple(
-            replace(point, wake_alone=WakeAlone(o.threshold, tuple(_measures(scores, cast))))
+            replace(point, wake_alone=WakeAlone(o.threshold, tuple(_measures(scores, cast, heard))))
             for point, o, scores in zip(
                 points, alone.extension.operating_points, card_alone["points"], strict=True
             )
@@ -53,13 +57,13 @@ def trial(
     return with_points(bundle, points), card
 
 
-def _measures(scores: Card, cast: Cast) -> Iterator[Measure]:
+def _measures(scores: Card, cast: Cast, heard: str) -> Iterator[Measure]:
     for name, of in scores["phrases"].items():
-        who = f"{of['speakers']} {name}; none of them heard in training"
+        who = f"{of['speakers']} {name}; {heard}"
         yield _share("frr", of["frr"], who)
     for of in scores["near_misses"].values():
         voices = len({clip.speaker for clip in cast.near_misses})
-        who = f"other phrases by {voices} synthetic voices of the test"
+        who = f"other phrases by {voices} synthetic voices; {heard}"
         yield _share("near_miss_rate", of["fired"], who)
     speech = scores["speech"].get("all")
     if speech and speech["fa_per_hour"]:  # the counts alone stand in the card

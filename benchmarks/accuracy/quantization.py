@@ -172,15 +172,20 @@ def main() -> None:
     parser.add_argument("streams", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--fa-per-hour", type=float, default=0.5)
-    parser.add_argument("--noisy-speech", action="store_true", help="Count over noise as well.")
+    parser.add_argument("--talk-hours", type=float, default=99.0, help="At most, as it is.")
+    parser.add_argument("--condition", action="append", help="Of phrases; all by default.")
     args = parser.parse_args()
 
     bundle = Bundle.load(args.bundle)
-    streams = [
-        s
-        for s in open_all(bundle, args.streams)
-        if s.kind != SPEECH or s.condition == "clean" or args.noisy_speech
-    ]
+    streams, hours = [], 0.0
+    for stream in open_all(bundle, args.streams):
+        if stream.kind == SPEECH:
+            if stream.condition != "clean" or hours + stream.hours > args.talk_hours:
+                continue
+            hours += stream.hours
+        elif args.condition and stream.condition not in args.condition:
+            continue
+        streams.append(stream)
     network = float_network(bundle)
     wide = export_wide(network, training_talk())
     variants = {
