@@ -33,7 +33,8 @@ from data_tools.augment.voice import Voice, VoiceWarp
 from data_tools.clip import Clip
 from data_tools.dataset import write_flac
 from data_tools.pool import AudioPool
-from data_tools.scenes import BackgroundSpec, SceneSpec, render
+from data_tools.scene_spec import BackgroundSpec, SceneSpec
+from data_tools.scenes import render
 from data_tools.sources import Sources
 from data_tools.tables import Tables, shared_folder
 from training.features import build

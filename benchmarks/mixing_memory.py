@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mixing import material
 
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from training.features import build
 
 

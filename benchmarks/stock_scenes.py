@@ -8,7 +8,7 @@ import audiomentations as am
 import numpy as np
 import soundfile
 
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from data_tools.sources import Sources
 from wakeword.audio import HOP_SAMPLES, SAMPLE_RATE, to_int16
 from wakeword.frontend import quantize

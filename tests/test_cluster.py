@@ -14,7 +14,7 @@ import pytest
 from scene_sources import tone_sources
 
 from data_tools.pool import AudioPool
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from training import features
 from training.features import FeatureStore, build
 from wakeword.errors import WakewordError

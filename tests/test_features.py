@@ -16,7 +16,8 @@ import pytest
 from scene_sources import tone_sources
 
 from data_tools.labels import LabelSpec, frame_labels, frame_of, n_frames_of
-from data_tools.scenes import SceneSpec, render
+from data_tools.scene_spec import SceneSpec
+from data_tools.scenes import render
 from training import features
 from training.features import FeatureStore, build, build_job
 from training.jobs import StreamJob

@@ -10,7 +10,8 @@ import pytest
 from scene_sources import tone_sources
 
 from data_tools.augment.room import FreshRooms, RoomSimulator
-from data_tools.scenes import SceneSpec, render, render_stream
+from data_tools.scene_spec import SceneSpec
+from data_tools.scenes import render, render_stream
 from training.features import build
 from wakeword.errors import SpecError, WakewordError
 from wakeword.spec import parse, to_table

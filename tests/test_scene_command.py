@@ -10,7 +10,7 @@ from scene_sources import tone_sources
 
 from data_tools.cli import data
 from data_tools.dataset import Dataset, DatasetInfo
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from wakeword.audio import read_file
 from wakeword.errors import SpecError
 

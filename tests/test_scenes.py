@@ -14,7 +14,8 @@ from data_tools.augment.codec import FORMATS, Codec
 from data_tools.augment.distortion import SelfNoise
 from data_tools.clip import Clip
 from data_tools.pool import AudioPool
-from data_tools.scenes import BackgroundSpec, SceneSpec, render, render_stream
+from data_tools.scene_spec import BackgroundSpec, SceneSpec
+from data_tools.scenes import render, render_stream
 from data_tools.sources import Sources
 from wakeword.audio import SAMPLE_RATE
 from wakeword.errors import SpecError, WakewordError

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from data_tools.augment.room import RoomSimulator
 from data_tools.clip import Clip
 from data_tools.pool import AudioPool
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from data_tools.sources import Sources
 from training import features, weights_file
 from training.ctc import PhoneBatchSpec, PhoneSampler, PhoneValidator, loss

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_tools.labels import LabelSpec
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from training.batches import BatchSpec
 from training.calibrate import CalibrateSpec
 from training.distil import DistilSpec

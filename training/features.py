@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_tools.labels import n_frames_of
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from data_tools.sources import Sources
 from training.jobs import FORMAT, Frames, Job, SceneJob, about_job, render_shard
 from wakeword.errors import WakewordError

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from data_tools.allocator import keep_freed_memory
 from data_tools.labels import frame_of
-from data_tools.scenes import POSITIVE, RENDERING, Scene, SceneSpec, render, render_stream
+from data_tools.scene_spec import SceneSpec
+from data_tools.scenes import POSITIVE, RENDERING, Scene, render, render_stream
 from data_tools.sources import Sources
 from wakeword.frontend import SETTINGS, FrontEnd, quantize
 from wakeword.spec import to_table

@@ -11,7 +11,7 @@ from pathlib import Path
 from data_tools.augment.room import RoomSimulator
 from data_tools.clip import Clip
 from data_tools.pool import AudioPool
-from data_tools.scenes import SceneSpec
+from data_tools.scene_spec import SceneSpec
 from data_tools.sources import SPEECH_MIN_S, Sources
 from training.features import FeatureStore, build_job
 from training.jobs import StreamJob, about_job

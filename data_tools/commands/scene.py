@@ -43,7 +43,8 @@ def command(
     from data_tools.labels import LabelSpec, frame_labels, frame_of, n_frames_of
     from data_tools.playback import play
     from data_tools.scene_plot import plot as draw
-    from data_tools.scenes import POSITIVE, SceneSpec, render
+    from data_tools.scene_spec import SceneSpec
+    from data_tools.scenes import POSITIVE, render
     from wakeword.audio import SAMPLE_RATE
     from wakeword.spec import parse, read_toml, write_atomic
 
