@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +38,10 @@ class Confusable:
     kind: str  # opposite, part, order or words
 
 
+def _is_latin(char: str) -> bool:
+    return not char.isalpha() or unicodedata.name(char, "").startswith("LATIN")
+
+
 def confusables(
     phrase: str,
     count: int = 50,
@@ -55,6 +60,10 @@ def confusables(
     if not words:
         raise WakewordError(f"{phrase!r}: no words in it")
     english = is_english(language)
+    if english and not all(_is_latin(char) for char in "".join(words)):
+        raise WakewordError(
+            f"{phrase!r} is not written in English letters; say its language, as in --language ko"
+        )
     said = [pronounce(word, language) for word in words]
     vocabulary = {} if english else _vocabulary(texts, language)
     whole = tuple(itertools.chain(*(options[0] for options in said)))

@@ -51,8 +51,6 @@ def find(paths: Iterable[Path], given: Mapping[str, object]) -> list[Item]:
     """The audio files at and below ``paths``; what was ``given`` overrides what folders say."""
     items = []
     for root in paths:
-        if not root.exists():
-            raise WakewordError(f"{root}: no such file or folder")
         folder = root if root.is_dir() else root.parent
         files = sorted(root.rglob("*")) if root.is_dir() else [root]
         for file in files:

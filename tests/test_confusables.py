@@ -81,3 +81,9 @@ def test_the_command_prints_a_line_each():
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(rows) == 9
     assert all(set(row) == {"text", "distance", "kind"} for row in rows)
+
+
+def test_a_phrase_of_another_script_asks_for_its_language():
+    with pytest.raises(WakewordError, match="--language ko"):
+        confusables("로버트 켜")
+    assert confusables("café on", 3)

@@ -218,3 +218,4 @@ def test_clips_that_a_device_kept_bring_their_owners_label(tmp_path):
 def test_a_missing_path_is_one_clear_error(tmp_path):
     with pytest.raises(WakewordError, match="no such file or folder"):
         run(tmp_path / "d", tmp_path / "nowhere", "--label", "negative")
+    assert not (tmp_path / "d").exists()

@@ -50,9 +50,12 @@ def command(
     from data_tools.cuts import CutSpec
     from data_tools.dataset import Dataset
     from data_tools.importer import Outcome, find, import_items, preview, read_csv
+    from wakeword.errors import WakewordError
 
     if not paths and not table:
         raise click.UsageError("nothing to import: give files, folders or --csv")
+    if missing := [path for path in paths if not path.exists()]:  # before a folder is made for it
+        raise WakewordError(f"{missing[0]}: no such file or folder")
     opened = Dataset.open_or_create(dataset, [phrase] if phrase else [])
     if phrase is None and len(opened.info.phrases) == 1:
         phrase = opened.info.phrases[0]
