@@ -30,13 +30,15 @@ def streams(tmp_path: Path, recording: Int16) -> StreamFolder:
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the streams that a detector really went through, as it does."""
     names: list[str] = []
-    listen = hearing.listen
+    listen_both = hearing.listen_both
 
-    def noted(bundle: Bundle, stream: Stream, gate: bool = True) -> hearing.Heard:
+    def noted(
+        bundle: Bundle, stream: Stream, gate: bool = True
+    ) -> tuple[hearing.Heard, hearing.Heard]:
         names.append(stream.name)
-        return listen(bundle, stream, gate)
+        return listen_both(bundle, stream, gate)
 
-    monkeypatch.setattr(hearing, "listen", noted)
+    monkeypatch.setattr(hearing, "listen_both", noted)
     return names
 
 

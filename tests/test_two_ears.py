@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from test_quantize import noise_frames, settled_network
 
+from data_tools.clip import Clip
+from training import hearing
+from training.both_ears import listen_both
+from training.evaluate import listen
 from training.network import FloatStream, Network
 from training.package import About, DecisionSpec, package
 from training.quantize import outputs
+from training.stream_folder import write
+from training.streams import PHRASES, Stream, Truth
 from training.transcripts import SYMBOLS
 from wakeword.audio import STEP_SAMPLES
 from wakeword.bundle import Bundle, GateSpec, OperatingPoint, WakeAlone
@@ -112,6 +118,33 @@ def test_the_score_is_that_of_both_ears_worked_out_step_by_step(
         expected.append(fused if steps else 0.0)
     assert np.ptp(expected) > 0.2, "the scores hardly move; this test shows nothing"
     np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_one_pass_tells_what_both_ears_say_and_the_wake_head_alone(
+    bundle: Bundle, talk: np.ndarray, gate: bool
+) -> None:
+    stream = Stream("talk", talk)
+    both, alone = listen_both(bundle, stream, gate)
+    for found, expected in (
+        (both, listen(bundle, stream, gate)),
+        (alone, listen(bundle.wake_alone(), stream, gate)),
+    ):
+        np.testing.assert_array_equal(found.trace, expected.trace)
+        assert found.open_s == expected.open_s
+    assert gate or np.abs(both.trace["score"] - alone.trace["score"]).max() > 0.1
+
+
+def test_what_the_wake_head_alone_said_is_kept_with_what_both_said(
+    bundle: Bundle, talk: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (Truth(1.0, 2.0, Clip("a", "", "positive", "tts")),)
+    streams = write(tmp_path / "s", "rob", {}, [Stream("talk", talk, said, PHRASES)]).streams
+    hearing.hear(bundle, streams)
+    monkeypatch.setattr(hearing, "in_processes", lambda *_: iter(()))  # nobody listens any more
+    (alone,) = hearing.hear(bundle.wake_alone(), streams)
+    expected = listen(bundle.wake_alone(), streams[0])
+    np.testing.assert_array_equal(alone.trace, expected.trace)
 
 
 def test_a_reset_forgets_what_the_second_ear_heard(bundle: Bundle, talk: np.ndarray) -> None:

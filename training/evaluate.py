@@ -7,7 +7,7 @@ gate, smoothing and refractory time included; never over windows or clips.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import process_time
 
@@ -128,11 +128,22 @@ def listen(bundle: Bundle, stream: Stream | StoredStream, gate: bool = True) -> 
     return listen_with(Detector([bundle], gate=gate), stream)
 
 
-def listen_with(detector: Detector, stream: Stream | StoredStream) -> Heard:
-    """:func:`listen` with a detector of one bundle that is there, as new."""
+def listen_with(
+    detector: Detector, stream: Stream | StoredStream, beside: Callable[[], None] | None = None
+) -> Heard:
+    """:func:`listen` with a detector of one bundle that is there, as new.
+
+    ``beside`` is called after every unit that the network heard.
+    """
     started_s = process_time()
     rows: list[tuple[int, float, float]] = []
-    detector.trace = lambda unit, _, score: rows.append((unit, detector.time_s, score))
+
+    def trace(unit: int, _: int, score: float) -> None:
+        rows.append((unit, detector.time_s, score))
+        if beside:
+            beside()
+
+    detector.trace = trace
     # A second of quiet at the end lets a phrase that ends the stream be heard.
     tail = np.zeros(SAMPLE_RATE, np.int16)
     audio = stream.audio

@@ -9,20 +9,23 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 import wakeword
+from training.both_ears import listen_both
 from training.evaluate import TRACE, Heard, listen
 from training.stream_folder import StoredStream
 from training.streams import Stream
 from wakeword.bundle import Bundle
 from wakeword.spec import to_table, write_atomic
+
+T = TypeVar("T")
 
 # Of the manifest's extension: written after training, and without influence on a score.
 SAYS_NOTHING = ("operating_points", "data", "reference", "provenance")
@@ -43,13 +46,16 @@ def hear(
     known = {i: _load(stream, digest) for i, stream in enumerate(streams)} if keep else {}
     heard = {i: one for i, one in known.items() if one is not None}
     missing = [i for i in range(len(streams)) if i not in heard]
-    done = in_processes(bundle, streams, missing, gate, workers)
-    for i, one in track(
+    digest_alone = bundle_sha256(bundle.wake_alone(), gate)
+    done = in_processes(bundle, streams, missing, gate, workers, listen_both)
+    for i, (one, alone) in track(
         done, "listening", len(missing), console=Console(stderr=True), disable=len(missing) < 4
     ):
         heard[i] = one
         if keep:
             _save(one, digest)
+            if digest_alone != digest:  # the wake head alone was heard in the same pass
+                _save(alone, digest_alone)
     return [heard[i] for i in range(len(streams))]
 
 
@@ -70,17 +76,22 @@ def in_processes(
     missing: Sequence[int],
     gate: bool = True,
     workers: int = 1,
-) -> Iterator[tuple[int, Heard]]:
-    """The streams of these numbers, each with what was heard, as they are done."""
+    hearer: Callable[[Bundle, Any, bool], T] | None = None,
+) -> Iterator[tuple[int, T]]:
+    """The streams of these numbers, each with what was heard, as they are done.
+
+    ``hearer`` is :func:`training.evaluate.listen` unless another is given.
+    """
+    hearer = hearer or cast(Any, listen)
     if workers <= 1 or len(missing) <= 1:
         for i in missing:
-            yield i, listen(bundle, streams[i], gate)
+            yield i, hearer(bundle, streams[i], gate)
         return
     # Long ones first, so that no worker is left with one at the end. spawn: a fork of a process
     # that runs TensorFlow's threads may hang.
     missing = sorted(missing, key=lambda i: -streams[i].n_samples)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(listen, bundle, streams[i], gate): i for i in missing}
+        futures = {pool.submit(hearer, bundle, streams[i], gate): i for i in missing}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()

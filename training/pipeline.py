@@ -21,14 +21,15 @@ from data_tools.sources import Sources
 from training import features, package, report, trial
 from training.backbone import Backbone
 from training.batches import Sampler
+from training.both_ears import listen_both
 from training.calibrate import operating_points
 from training.config import read_recipe
 from training.devices import use_devices
 from training.distil import TaughtSampler
 from training.division import Division, divide
-from training.evaluate import Heard, listen
 from training.fit import Weights, fit
 from training.fusion import learn, moments
+from training.hearing import in_processes
 from training.material import Material
 from training.model import build, freeze
 from training.negatives import negatives
@@ -273,18 +274,17 @@ def calibrate(job: Run, bundle: Bundle, division: Division, workers: int) -> Bun
     sources = _sources(job, [*division.validation, *surroundings], workers)
     targets = job.recipe.calibrate.points
 
-    def hear(listener: Bundle) -> list[Heard]:
-        return [listen(listener, stream) for stream in _aside_streams(job, sources)]
-
-    heard = hear(bundle)
+    streams = list(_aside_streams(job, sources))
+    pairs = dict(in_processes(bundle, streams, range(len(streams)), True, workers, listen_both))
+    heard, alone = zip(*(pairs[i] for i in range(len(streams))), strict=True)
     bundle = with_reference(bundle, heard)
     points = operating_points(bundle, heard, targets)
     if bundle.extension.second_ear:
-        listener = bundle.wake_alone()
-        alone = operating_points(listener, hear(listener), targets)
         points = tuple(
             replace(point, wake_alone=WakeAlone(other.threshold))
-            for point, other in zip(points, alone, strict=True)
+            for point, other in zip(
+                points, operating_points(bundle.wake_alone(), alone, targets), strict=True
+            )
         )
     return package.with_points(bundle, points)
 

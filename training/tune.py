@@ -21,6 +21,7 @@ from data_tools.sources import Sources
 from training import features, package
 from training.backbone import layer_weights
 from training.batches import Batch, Sampler
+from training.both_ears import listen_both
 from training.calibrate import false_scores, same_rate
 from training.comparing import compare
 from training.fit import FitSpec, Verdict, fit
@@ -188,24 +189,27 @@ def _points(
     """The old bundle's points at the thresholds with which the new one fires no more often."""
     streams = list(plain(household.talk_aside))
     points = old.extension.operating_points or (OperatingPoint("balanced", old.threshold()),)
-    before, after = _peaks(old, streams, workers), _peaks(new, streams, workers)
-    moved = [OperatingPoint(p.name, round(same_rate(before, after, p.threshold), 4))
-             for p in points]  # fmt: skip
-    if old.extension.second_ear is None:
-        return tuple(moved)
-    before, after = (_peaks(b.wake_alone(), streams, workers) for b in (old, new))
-    return tuple(
-        replace(m, wake_alone=WakeAlone(round(same_rate(before, after, p.wake_alone.threshold), 4)))
-        if p.wake_alone
-        else m
-        for m, p in zip(moved, points, strict=True)
-    )
+    (before, before_alone), (after, after_alone) = (_peaks(b, streams, workers) for b in (old, new))
+    moved = []
+    for point in points:
+        threshold = round(same_rate(before, after, point.threshold), 4)
+        alone = point.wake_alone
+        if alone:
+            at = same_rate(before_alone, after_alone, alone.threshold)
+            alone = WakeAlone(round(at, 4))
+        moved.append(OperatingPoint(point.name, threshold, wake_alone=alone))
+    return tuple(moved)
 
 
-def _peaks(bundle: Bundle, streams: Sequence[Stream], workers: int) -> np.ndarray:
+def _peaks(
+    bundle: Bundle, streams: Sequence[Stream], workers: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heights of the false peaks, of both ears and of the wake head alone."""
     numbers = range(len(streams))
-    heard = in_processes(bundle, streams, numbers, workers=workers)
-    return np.concatenate([false_scores(bundle, one) for _, one in heard])
+    heard = in_processes(bundle, streams, numbers, workers=workers, hearer=listen_both)
+    both, alone = zip(*(pair for _, pair in heard), strict=True)
+    peaks = [np.concatenate([false_scores(bundle, one) for one in of]) for of in (both, alone)]
+    return peaks[0], peaks[1]
 
 
 def _streams(phrase: str, household: Household, job: Run, seed: int) -> Path:
