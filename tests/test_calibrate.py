@@ -15,6 +15,7 @@ import soundfile
 from soundcard import LIMIT_S, SoundCard, soundcard  # noqa: F401
 
 from wakeword.bundle import Bundle, OperatingPoint
+from wakeword.calibrate import _background
 from wakeword.calibration import (
     Calibrations,
     fit_threshold,
@@ -26,6 +27,7 @@ from wakeword.calibration import (
 from wakeword.cli import main
 from wakeword.config import Config, DetectorSpec
 from wakeword.errors import WakewordError
+from wakeword.microphone import Microphone
 
 NAME = "robert_turn_on"
 SAMPLE_RATE = 16_000
@@ -167,3 +169,24 @@ def test_takes_are_heard_at_the_microphone(
     assert process.wait(LIMIT_S) == 0
     player.wait(LIMIT_S)
     assert made["takes"] == 3 and made["missed"] == 0
+
+
+def test_the_television_is_listened_to_and_each_piece_is_told(
+    soundcard: SoundCard,
+    files: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Real talk from the speaker, the phrase by mistake, and a television that is off."""
+    for name, value in soundcard.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("wakeword.calibrate.PIECE_S", 3.0)
+    bundle, said = Bundle.load(NAME), list[str]()
+    with Microphone() as microphone:
+        silence = _background(microphone, bundle, 0.05, said.append)
+        assert "is the television on" in said[-1] and not silence.any()
+        player = soundcard.play(Path(files[1]))
+        heard = _background(microphone, bundle, 0.1, said.append)
+        assert player.wait(LIMIT_S) == 0
+    assert len(silence) == 3 * 16_000 and len(heard) == 6 * 16_000
+    assert "0:03 to go" in said[-2] and "0:00 to go" in said[-1]
+    assert any("did somebody say the phrase" in line for line in said[-2:]), said

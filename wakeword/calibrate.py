@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from wakeword import options
-from wakeword.audio import SAMPLE_RATE, Int16, read_file
+from wakeword.audio import SAMPLE_RATE, Int16, level_dbfs, read_file
 from wakeword.bundle import Bundle
 from wakeword.calibration import Calibration, Calibrations, fit_threshold, peak, scores
 from wakeword.config import Config
@@ -21,6 +21,7 @@ from wakeword.errors import WakewordError
 from wakeword.microphone import Microphone
 
 TAKE_S = 3.0
+PIECE_S = 30.0  # of background, between two lines about it
 LEAST_BACKGROUND_S = 60.0
 
 
@@ -101,7 +102,7 @@ def calibrate(
         microphone = config.microphone.make(lambda message: click.echo(message, err=True))
         with microphone:
             takes = takes or _takes(microphone, bundle, count, say)
-            background = background or [_background(microphone, minutes, say)]
+            background = background or [_background(microphone, bundle, minutes, say)]
     made = measure(bundle, takes, background)
     known = Calibrations.load(path).bundles
     Calibrations({**known, bundle.name: made}).save(path)
@@ -139,17 +140,37 @@ def _takes(
     return found
 
 
-def _background(microphone: Microphone, minutes: float, say: Callable[[str], None]) -> Int16:
+def _background(
+    microphone: Microphone, bundle: Bundle, minutes: float, say: Callable[[str], None]
+) -> Int16:
     say(
         f"Now leave the television or radio on for {minutes:g} minutes, and do not say "
         "the phrase. Ctrl-C ends without a change."
     )
-    pieces = []
-    for left in range(round(minutes * 2), 0, -1):
-        if left % 2 == 0:
-            say(f"  {left // 2} minutes to go")
-        pieces.append(_record(microphone, 30.0))
+    pieces: list[Int16] = []
+    wanted_s, heard_s = minutes * 60, 0.0
+    while heard_s < wanted_s:
+        piece = _record(microphone, min(PIECE_S, wanted_s - heard_s))
+        pieces.append(piece)
+        heard_s += len(piece) / SAMPLE_RATE
+        say(f"  {_clock(wanted_s - heard_s)} to go; {_heard(bundle, piece)}")
     return np.concatenate(pieces)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _heard(bundle: Bundle, piece: Int16) -> str:
+    """What a piece of background is worth, so that nobody waits ten minutes in vain."""
+    found, level = scores(bundle, piece), level_dbfs(piece)
+    if not found.any():
+        return f"{level:.0f} dBFS, no voice in it: is the television on, and loud enough?"
+    highest = float(found.max())
+    told = f"{level:.0f} dBFS, highest score {highest:.2f}"
+    if highest >= bundle.threshold():
+        told += ", over the bundle's threshold: did somebody say the phrase? Then begin again"
+    return told
 
 
 def _record(microphone: Microphone, seconds: float) -> Int16:

