@@ -22,7 +22,7 @@ from wakeword.actions.command import MAX_RUNNING, CommandAction, words
 from wakeword.audio import SAMPLE_RATE, Int16
 from wakeword.decision import Detection
 from wakeword.errors import SpecError
-from wakeword.microphone import Microphone
+from wakeword.microphone import NO_AUDIO_S, Microphone
 
 DETECTION = Detection("robert_turn_on", "Robert turn on", 0.9876, 12.3456, 12.0)
 
@@ -75,6 +75,30 @@ def test_listening_goes_on_after_the_sound_server_was_restarted(
     assert listening.end(signal.SIGINT) == 0
     assert len(listening.errors) == 2, "told once when lost, once when back"
     assert "away" in listening.errors[0] and "back" in listening.errors[1]
+
+
+def test_listening_goes_on_after_it_was_suspended(
+    soundcard: SoundCard,
+    listen: Callable[..., Listening],
+    spoken: Path,
+) -> None:
+    """As in a suspend of the machine, neither the listener nor PortAudio's process runs."""
+    listening = listen("--json")
+    play_until(soundcard, spoken, lambda: listening.output)
+    pid = listening.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    everybody = [pid, *map(int, children)]
+    for one in everybody:
+        os.kill(one, signal.SIGSTOP)
+    time.sleep(NO_AUDIO_S + 1)  # longer than a stream may be silent
+    for one in everybody:
+        os.kill(one, signal.SIGCONT)
+    before = len(listening.output)
+    play_until(soundcard, spoken, lambda: len(listening.output) > before)
+    times_s = [json.loads(line)["time_s"] for line in listening.output]
+    assert times_s == sorted(times_s), "the clock went back"
+    assert listening.end() == 0
+    assert not any("Traceback" in line for line in listening.errors)
 
 
 def test_on_detect_runs_with_the_detection_in_its_environment(
