@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import test_two_ears
-from c_library import Library, program, write
+from c_library import WARNINGS, Library, program, write
 from click.testing import CliRunner
 from test_two_ears import EAR
 
@@ -20,6 +21,7 @@ from firmware_export import c99, c_phrase, golden, size
 from firmware_export.cli import export
 from firmware_export.errors import ExportError
 from firmware_export.model import Model
+from firmware_export.verify import verify
 from wakeword.audio import Int16
 from wakeword.bundle import Bundle, Measure, WakeAlone
 from wakeword.detector import Detector
@@ -185,7 +187,38 @@ def test_a_two_eared_export_passes_its_own_verify(exported: Path, tmp_path: Path
     rows = json.loads(said.output)["checks"]
     exact = [row for row in rows if "host tool" not in row["what"]]
     assert len(exact) >= 6 and all(row["ok"] for row in exact), rows
+    silent = tmp_path / "silence.wav"
+    soundfile.write(silent, np.zeros(4_000, np.int16), 16_000)
+    arguments = ["c99", str(exported), "-o", str(tmp_path / "still"), "--audio", str(silent)]
+    assert CliRunner().invoke(export, arguments).exit_code == 0
+    rows = {row.what: row for row in verify(tmp_path / "still")}
+    unheard = rows["C: detections two_ears"]
+    assert unheard.ok is None and "--audio" in unheard.result
+    assert rows["golden detections two_ears, by the Python decision"].ok is None
     assert "ww_phrase.c" in (tmp_path / "lamp/README.md").read_text()
+
+
+def test_the_second_ears_c_is_clean(tmp_path: Path, model: Model, talk: Int16) -> None:
+    made = c99.files([model], golden.make([model], talk[: 16_000 * 4]))
+    for name, data in made.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    source, include = tmp_path / "src/ww_phrase.c", f"-I{tmp_path / 'src'}"
+    for compiler in ("gcc", "clang"):
+        path = program(compiler, compiler)
+        subprocess.run([path, *WARNINGS, "-O2", include, "-fsyntax-only", source], check=True)
+    subprocess.run(
+        [program("cppcheck", "cppcheck"), "--std=c99", "--enable=warning,performance,portability",
+         "--error-exitcode=1", "--quiet", include, source], check=True,
+    )  # fmt: skip
+    test = tmp_path / "golden_test"
+    subprocess.run(
+        ["gcc", "-std=c99", "-O1", "-g", "-fsanitize=address,undefined",
+         "-fno-sanitize-recover=all", include, "-o", test, tmp_path / "golden/golden_test.c",
+         *(tmp_path / "src").glob("*.c")], check=True,
+    )  # fmt: skip
+    done = subprocess.run([test, tmp_path / "golden/golden.bin"], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "equal", done.stdout + done.stderr
 
 
 def test_without_the_phones_the_readme_says_what_that_costs(exported: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from c_library import WARNINGS, program, write
 
-from firmware_export import c99, golden, size
+from firmware_export import c99, c_text, golden, size
 from firmware_export.model import Model
 from wakeword.audio import Int16
 from wakeword.bundle import Bundle
@@ -67,6 +67,13 @@ def test_sanitizers_find_nothing_and_the_golden_test_passes(export: Path, tmp_pa
         assert "error" not in done.stderr, done.stderr
         if not gate:  # with the gate the network hears less: the detections are others
             assert done.stdout.splitlines()[-1] == "equal", done.stdout
+
+
+def test_the_library_can_be_read_in_an_hour() -> None:
+    sources = (c_text.TEMPLATES / "c99/src").iterdir()
+    apart = ("_avx2.h", "wakeword_models.h", "ww_frontend_tables.h")  # the host's, and tables
+    texts = [path.read_text() for path in sources if not path.name.endswith(apart)]
+    assert sum(len(text.splitlines()) for text in texts) < 1500
 
 
 def test_a_processor_with_a_short_int_is_refused(export: Path) -> None:

@@ -5,6 +5,7 @@ python benchmarks/firmware/measure.py [BUNDLE] [--hours 1] [--audio FOLDER] [-o 
 Exactness: audio files (by default the shared data's speech, else the shipped recording again and
 again) are cut to pieces of five minutes; each is run through pymicro-features, TFLite's reference
 kernels and the Python decision, and through the exported C, and then through the Python detector.
+Phrases: the same over the shared data's clips of the phrase, end to end, once.
 Host: the tool as its Makefile builds it, by gcc and clang by turns, over ten minutes of recording.
 Sizes and instructions: arm-none-eabi-gcc and qemu-system-arm, over the shipped recording.
 """
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def child_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def exactness(model: Model, folder: Path, audio: Iterator[np.ndarray]) -> dict:
+def exactness(model: Model, folder: Path, audio: Iterable[np.ndarray]) -> dict:
     test = compile_c(folder, "golden/golden_test.c", folder / "golden_test")
     host = compile_c(folder, "host/wakeword_host.c", folder / "wakeword_host", ("-O3",))
     total: dict[str, list[int]] = {}
@@ -95,7 +96,7 @@ def exactness(model: Model, folder: Path, audio: Iterator[np.ndarray]) -> dict:
         figures["same_time"] += sum(a < 0.001 for a in apart)
         figures["within_two_steps"] += sum(a < 0.061 for a in apart)
         figures["hours"] += PIECE_S / 3600
-    seconds = figures["hours"] * 3600
+    seconds = max(figures["hours"] * 3600, 1)
     figures["c_cpu_s_a_second"] = figures["c_cpu_s"] / seconds
     figures["python_cpu_s_a_second"] = figures["python_cpu_s"] / seconds
     figures["stages"] = {k: dict(zip(("compared", "differ", "largest"), v, strict=True))
@@ -190,10 +191,14 @@ def main() -> None:
         for name, data in c99.files([model], golden.make([model], golden.default_audio())).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
+        clips = (data / "tts/test" / model.name) if (data := shared_folder()) else Path("none")
+        said = sum(len(read_file(p)) for p in clips.rglob("*") if p.suffix in SOUND)
+        phrases = pieces(clips, said / SAMPLE_RATE / 3600) if said else []
         figures = {
-            "bundle": arguments.bundle,
+            "bundle": model.name,
             "model_sha256": model.bundle.extension.model_sha256,
             "exactness": exactness(model, folder, pieces(arguments.audio, arguments.hours)),
+            "phrases": exactness(model, folder, phrases),
             "host": host(folder, arguments.rounds),
             "emulated": emulated(model, folder, arguments.seconds),
         }
