@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import resource
 import signal
@@ -55,6 +56,17 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("at_once", "stopped")]
     assert lines[0].count("\n") == lines[1].count("\n") == 3
+    # TensorBoard draws the same numbers, of both tries.
+    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    drawn = EventAccumulator(str(stopped / "events"), {TENSORS: 0}).Reload()
+    told = [json.loads(line) for line in lines[1].splitlines()]
+    for name in ("loss", "rank"):
+        events = sorted(drawn.Tensors(name), key=lambda e: e.step)
+        assert [e.step for e in events] == [4, 8, 12]
+        values = [float(make_ndarray(e.tensor_proto)) for e in events]
+        assert values == pytest.approx([line[name] for line in told])
 
 
 def train_rest(folder: Path) -> Weights:

@@ -17,7 +17,10 @@ def to_mlflow(run: RunRow, lines: list[dict[str, float]], uri: str, experiment: 
         return "".join(c if c.isalnum() or c in "_-./ " else "_" for c in name)
 
     mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment)
+    try:
+        mlflow.set_experiment(experiment)
+    except mlflow.MlflowException as error:
+        raise WakewordError(f"MLflow at {uri}: {str(error).splitlines()[0]}") from None
     with mlflow.start_run(run_name=run.folder.name) as started:
         mlflow.log_params({plain(k): v for k, v in run.recipe.items()})
         for line in lines:

@@ -12,7 +12,9 @@ import click
 @click.command(name="runs")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="Also what is the same in all.")
-@click.option("--mlflow", "uri", help="Log the runs to this MLflow tracking server or folder too.")
+@click.option(
+    "--mlflow", "uri", help="Log the runs to this MLflow too: http://HOST:PORT, or sqlite:///FILE."
+)
 @click.option("--json", "as_json", is_flag=True)
 def command(folders: tuple[Path, ...], everything: bool, uri: str | None, as_json: bool) -> None:
     """Compare runs: where recipes differ, and beneath that where results differ.
