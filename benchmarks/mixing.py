@@ -68,7 +68,7 @@ def main() -> None:
         report["one_core"] = compare(folder, spec, sources, arguments.scenes)
         if arguments.workers > 1:
             report["several"] = compare_workers(
-                folder, spec, sources, arguments.workers, 4 * arguments.scenes
+                folder, spec, sources, arguments.workers, 8 * arguments.scenes
             )
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")

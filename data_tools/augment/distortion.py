@@ -83,6 +83,7 @@ class MuLaw:
         mu = np.float32(255.0)
         steps = np.float32(2 ** (bits - 1) - 1)
         companded = np.sign(audio) * np.log1p(mu * np.abs(audio)) / np.log1p(mu)
-        rounded = np.round(companded * steps) / steps
-        expanded = np.sign(rounded) * np.expm1(np.abs(rounded) * np.log1p(mu)) / mu
-        return expanded.astype(np.float32)
+        step = np.round(companded * steps).astype(np.int16)
+        levels = np.arange(-steps, steps + 1, dtype=np.float32) / steps  # few: expanded once each
+        expanded = np.sign(levels) * np.expm1(np.abs(levels) * np.log1p(mu)) / mu
+        return np.asarray(expanded.astype(np.float32)[step + int(steps)])

@@ -112,13 +112,14 @@ def stretch_tempo(audio: Float32, factor: float) -> Float32:
     power_until = np.concatenate([[0.0], np.cumsum(np.square(padded, dtype=np.float64))])
     energy = power_until[overlap:] - power_until[:-overlap]
     per_energy = (1 / np.sqrt(energy + 1e-9)).astype(np.float32)
+    # Where each piece may be taken at the earliest, around where it ideally lies.
+    ideal = SEEK_SAMPLES + np.rint(np.arange(1, n_pieces) * hop * factor).astype(np.int64)
+    firsts = np.minimum(ideal, len(padded) - SEEK_SAMPLES - 2 * hop) - SEEK_SAMPLES
     places = [SEEK_SAMPLES]
-    for piece in range(1, n_pieces):
+    for first in firsts.tolist():
         at = places[-1] + hop
         goes_on = padded[at : at + overlap]  # what naturally follows
-        ideal = SEEK_SAMPLES + round(piece * hop * factor)
-        first = min(ideal, len(padded) - SEEK_SAMPLES - 2 * hop) - SEEK_SAMPLES
-        last = first + 2 * SEEK_SAMPLES  # where it may be taken
+        last = first + 2 * SEEK_SAMPLES
         likeness = np.correlate(padded[first : last + overlap], goes_on, mode="valid")
         likeness *= per_energy[first : last + 1]
         places.append(first + int(likeness.argmax()))
