@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from scene_sources import tone_sources
 
+from data_tools.dataset import Dataset
+from data_tools.forget import forget
 from data_tools.labels import LabelSpec, frame_labels, frame_of, n_frames_of
 from data_tools.scene_spec import SceneSpec
 from data_tools.scenes import render
@@ -110,6 +112,20 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path):
     again = [*command[:3], str(whole)]
     subprocess.run(again, env=environment, check=True, stdout=subprocess.DEVNULL)
     assert contents(tmp_path / "store") == contents(whole)
+
+
+def test_a_build_that_was_stopped_is_erased_with_a_speaker_in_it(sources, tmp_path, monkeypatch):
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(features, "_finish", stop)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "runs" / "store", SPEC, sources, 2)
+    dataset = Dataset.open_or_create(tmp_path / "kitchen", ["x"])
+    dataset.append(sources.pool.clips)
+    speaker = sources.pool.clips[0].speaker
+    assert forget(dataset, speaker, [tmp_path / "runs"], dry_run=False).features
+    assert not (tmp_path / "runs" / "store").exists()
 
 
 def test_a_folder_of_another_recipe_is_refused(store, sources):

@@ -139,6 +139,8 @@ def build_job(
     offsets = np.concatenate([[0], np.cumsum([n_frames_of(n) for n in job.lengths()])])
     with (folder / "frames.int8").open("ab") as file:
         file.truncate(int(offsets[-1]) * N_CHANNELS)
+    # From the start: who asks to be forgotten must be found in a build that was stopped, too.
+    write_atomic(folder / "clips.txt", "\n".join(_ids(job)).encode())
     write_atomic(folder / "store.json", json.dumps(about, indent=1).encode())
     shards = _shards(offsets)
     missing = [shard for shard in shards if not _part(folder, shard).exists()]
@@ -240,18 +242,20 @@ def _write_shard(
 
 def _finish(folder: Path, job: Job, offsets: npt.NDArray[np.int64], shards: list[Shard]) -> None:
     """Put the shards' events together; events.npy is written last and makes the store whole."""
-    ids = sorted({clip.id for clip in job.sources.pool.clips})
-    line = {clip: number for number, clip in enumerate(ids)}
+    line = {clip: number for number, clip in enumerate(_ids(job))}
     events = [np.empty(0, EVENT)]  # packed: millions of Python rows would not fit into memory
     for shard in shards:
         part = read_json(_part(folder, shard))
         rows = zip(part["events"], part["clips"], strict=True)
         events.append(np.array([(*row, line[clip]) for row, clip in rows], EVENT))
     np.save(folder / "scenes.npy", offsets)
-    write_atomic(folder / "clips.txt", "\n".join(ids).encode())
     np.save(folder / ".events.npy", np.concatenate(events))
     (folder / ".events.npy").replace(folder / "events.npy")
     shutil.rmtree(folder / "parts")
+
+
+def _ids(job: Job) -> list[str]:
+    return sorted({clip.id for clip in job.sources.pool.clips})
 
 
 def _part(folder: Path, shard: Shard) -> Path:
