@@ -24,6 +24,7 @@ class ConsentText:
     title: str
     points: tuple[str, ...]
     question: str
+    answers: str  # as they are typed: one of AGREED, one of REFUSED
 
 
 # (version, language) -> text. Every language of one version says the same.
@@ -42,6 +43,7 @@ TEXTS = {
             "If you are under 18, a parent or guardian must agree with you.",
         ),
         question="Do you agree?",
+        answers="yes/no",
     ),
     ("1", "ko"): ConsentText(
         title="목소리를 녹음해도 될까요?",
@@ -57,6 +59,7 @@ TEXTS = {
             "18세 미만이면 부모님이나 보호자도 함께 동의해야 합니다.",
         ),
         question="동의하십니까?",
+        answers="예/아니요",
     ),
 }
 

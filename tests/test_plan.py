@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data_tools.clip import Clip
-from data_tools.consent import TEXTS, agree, consent_text, given_consent
+from data_tools.consent import AGREED, REFUSED, TEXTS, agree, consent_text, given_consent
 from data_tools.dataset import Dataset, DatasetError, DatasetInfo
 from data_tools.plan import Plan, Prompt, default_plan, read_plan, remaining
 from wakeword.errors import SpecError
@@ -70,6 +70,8 @@ def test_every_consent_text_says_the_same_number_of_things_in_every_language():
     for version, language in TEXTS:
         text = consent_text(language, version)
         assert len(text.points) == len(consent_text("en", version).points)
+        yes, no = text.answers.split("/")
+        assert yes in AGREED and no in REFUSED
         assert text.question and text.title
     assert consent_text("xx") == consent_text("en")
     with pytest.raises(DatasetError, match="known versions"):

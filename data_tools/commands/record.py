@@ -101,7 +101,7 @@ def _agrees(speaker: str, language: str, version: str) -> bool:
     for point in text.points:
         click.echo(click.wrap_text(point, 76, initial_indent="  - ", subsequent_indent="    "))
     while True:  # a slip of the finger is neither a yes nor a no
-        answer = click.prompt(f"\n{speaker}: {text.question} (yes/no)", prompt_suffix=" ")
+        answer = click.prompt(f"\n{speaker}: {text.question} ({text.answers})", prompt_suffix=" ")
         if str(answer).strip().lower() in (*AGREED, *REFUSED):
             return str(answer).strip().lower() in AGREED
 

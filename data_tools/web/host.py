@@ -34,8 +34,8 @@ def show_invitation(invitation: Invitation, fingerprint: str, dataset: Dataset) 
     )
     if invitation.host.startswith("127."):
         click.secho(
-            "No network was found: only this computer can open the page. Give another address "
-            "with --host.\n",
+            "This address is for this computer alone: nobody else can open the page. Give "
+            "another with --host.\n",
             fg="yellow",
         )
     click.echo("Whoever has the address may record. Ctrl-C ends the invitation.\n")
