@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from data_tools.augment.codec import Codec
 from data_tools.augment.distortion import SelfNoise
 from data_tools.augment.filters import BandLimit, Equaliser
+from data_tools.augment.level import Distance
 from data_tools.augment.ranges import Range, check_range
 from data_tools.augment.room import FreshRooms, RoomResponse
 from data_tools.augment.voice import VoiceWarp
@@ -41,6 +42,7 @@ class SceneSpec:
     partial_share: float = 0.15  # of the negatives: the phrase broken off or begun late
     snr_db: Range = (-4.0, 25.0)
     level_dbfs: Range = (-45.0, -14.0)  # of the speech
+    distance: Distance | None = None  # of each talker: both of these are then as from its near_m
     cold_start: float = 0.15  # how often the first event begins at once, as after a reset
     cold_start_s: Range = (0.0, 0.3)  # silence before it
     gap_s: float = 0.25  # at least this between two events

@@ -73,9 +73,9 @@ def render(spec: SceneSpec, sources: Sources, rng: np.random.Generator) -> Scene
         under = background[start : start + sound.end - sound.start]
         if is_silence:
             snr_db = math.inf
-            wanted = 10 ** (uniform(rng, spec.level_dbfs) / 10)
+            wanted = 10 ** ((uniform(rng, spec.level_dbfs) - _farther_db(spec, rng)) / 10)
         else:
-            snr_db = uniform(rng, spec.snr_db)
+            snr_db = uniform(rng, spec.snr_db) - _farther_db(spec, rng)
             wanted = max(_power(under), least) * 10 ** (snr_db / 10)
         power = active_power(sound.audio[sound.start : sound.end])
         gain = np.float32(np.sqrt(wanted / power))
@@ -184,6 +184,11 @@ def _prepare(
     if _has_rooms(spec, sources) and rng.random() < spec.room_share:
         audio = _in_a_room(audio, spec, sources, rng)
     return _Sound(kind, audio, start, end, sources.pool.clips[number].id)
+
+
+def _farther_db(spec: SceneSpec, rng: np.random.Generator) -> float:
+    """What a talker loses by the distance, if the scenes have any."""
+    return spec.distance.loss_db(spec.distance.draw(rng)) if spec.distance else 0.0
 
 
 def _has_rooms(spec: SceneSpec, sources: Sources) -> bool:

@@ -12,6 +12,7 @@ from scene_sources import NOISE_HZ, POSITIVE_HZ, tone_sources
 
 from data_tools.augment.codec import FORMATS, Codec
 from data_tools.augment.distortion import SelfNoise
+from data_tools.augment.level import Distance
 from data_tools.clip import Clip
 from data_tools.pool import AudioPool
 from data_tools.scene_spec import BackgroundSpec, SceneSpec
@@ -56,6 +57,28 @@ def test_the_snr_in_the_scene_is_the_one_in_its_event(sources, seed):
     stretch = scene.audio[middle - 3200 : middle + 3200].astype(np.float64)
     measured = 10 * np.log10(tone_power(stretch, POSITIVE_HZ) / tone_power(stretch, NOISE_HZ))
     assert measured == pytest.approx(event.snr_db, abs=0.1)
+
+
+@pytest.mark.parametrize("background", [ONLY_NOISE, ONLY_SILENCE], ids=["noise", "silence"])
+def test_a_talker_farther_away_is_quieter_by_the_distance(sources, background):
+    near = dataclasses.replace(
+        PLAIN, background=background, positives=(1, 1), negatives=(0, 0), level_dbfs=(-30, -30)
+    )
+    far = dataclasses.replace(near, distance=Distance(distance_m=(1.2, 1.2)))  # 12 dB
+    first, second = (render(spec, sources, np.random.default_rng(4)) for spec in (near, far))
+    powers = []
+    for scene in (first, second):
+        (event,) = scene.events
+        middle = int((event.start_s + event.end_s) / 2 * SAMPLE_RATE)
+        powers.append(tone_power(scene.audio[middle - 3200 : middle + 3200], POSITIVE_HZ))
+    assert 10 * np.log10(powers[0] / powers[1]) == pytest.approx(12.04, abs=0.2)
+    if background is ONLY_NOISE:
+        lost_db = first.events[0].snr_db - second.events[0].snr_db
+        assert lost_db == pytest.approx(12.04, abs=0.01)
+
+
+def test_stores_made_without_distances_keep_their_fingerprint():
+    assert "distance" not in to_table(SceneSpec())
 
 
 @pytest.mark.parametrize("seed", range(6))

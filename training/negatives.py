@@ -50,6 +50,7 @@ def negatives(
         partial_share=usual.partial_share,
         cold_start=usual.cold_start,
         cold_start_s=usual.cold_start_s,
+        distance=usual.distance,
         warp_share=usual.warp_share,
         warp=usual.warp,
     )

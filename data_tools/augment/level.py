@@ -50,4 +50,8 @@ class Distance:
 
     def apply(self, audio: Float32, distance_m: float) -> Float32:
         """(n,) float32 as it arrives from ``distance_m``."""
-        return audio * db_to_gain(-20 * math.log10(distance_m / self.near_m))
+        return audio * db_to_gain(-self.loss_db(distance_m))
+
+    def loss_db(self, distance_m: float) -> float:
+        """By how much it is quieter than from ``near_m``."""
+        return 20 * math.log10(distance_m / self.near_m)
