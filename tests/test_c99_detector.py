@@ -18,13 +18,13 @@ from wakeword.detector import Detector
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return Bundle.load("robert_turn_on")
+def model() -> Model:
+    return Model.load(Bundle.load("robert_turn_on")).wake_alone()  # two ears: test_c99_phrase.py
 
 
 @pytest.fixture(scope="module")
-def model(bundle: Bundle) -> Model:
-    return Model.load(bundle)
+def bundle(model: Model) -> Bundle:
+    return model.bundle
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ CORES = {"cortex-m4": "mps2-an386", "cortex-m0plus": "mps2-an385"}
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model.load(Bundle.load("robert_turn_on"))
+    return Model.load(Bundle.load("robert_turn_on")).wake_alone()  # two ears: test_c99_phrase.py
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from wakeword.bundle import Bundle
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model.load(Bundle.load("robert_turn_on"))
+    return Model.load(Bundle.load("robert_turn_on")).wake_alone()  # as it is exported
 
 
 @pytest.fixture(scope="module")

@@ -113,27 +113,6 @@ void ww_table(int8_t *to, const int8_t *from, size_t size, const uint8_t table[2
     }
 }
 
-void ww_add(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
-{
-    const ww_scale by = pair->b, of_sum = pair->out;
-    const int32_t zeros = pair->zero_a * (1 << 19), zero_b = pair->zero_b, zero = pair->zero;
-    for (size_t i = 0; i < size; i++) {
-        const int32_t other = rescale_down((b[i] - zero_b) * (1 << 20), by);
-        to[i] = saturate(rescale_down(a[i] * (1 << 19) - zeros + other, of_sum) + zero);
-    }
-    narrow(to, size, pair->low, pair->high);
-}
-
-void ww_multiply(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
-{
-    const ww_scale by = pair->out;
-    const int32_t zero_a = pair->zero_a, zero_b = pair->zero_b, zero = pair->zero;
-    for (size_t i = 0; i < size; i++) {
-        to[i] = saturate(rescale((a[i] - zero_a) * (b[i] - zero_b), by) + zero);
-    }
-    narrow(to, size, pair->low, pair->high);
-}
-
 /* ---- Sums of products ----
  *
  * Two outputs share a word of weights: each half is 256 * a + b, a and b being the weights of the
@@ -237,6 +216,8 @@ static void dense(int8_t *to, const uint32_t *wide, const ww_product *p)
 #include "ww_kernels_avx2.h"
 #else
 #define dense_here dense
+#define add_here(to, a, b, size, pair) 0 /* values that are made already */
+#define multiply_here(to, a, b, size, pair) 0
 #endif
 
 /* Four int8 as two pairs of int16, the first one low. */
@@ -311,6 +292,29 @@ void ww_depthwise(int8_t *to, const int8_t *from, const ww_product *p)
         }
     }
     narrow(to, (size_t)(place - to), p->low, p->high);
+}
+
+/* ---- Two tensors ---- */
+
+void ww_add(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
+{
+    const ww_scale by = pair->b, of_sum = pair->out;
+    const int32_t zeros = pair->zero_a * (1 << 19), zero_b = pair->zero_b, zero = pair->zero;
+    for (size_t i = add_here(to, a, b, size, pair); i < size; i++) {
+        const int32_t other = rescale_down((b[i] - zero_b) * (1 << 20), by);
+        to[i] = saturate(rescale_down(a[i] * (1 << 19) - zeros + other, of_sum) + zero);
+    }
+    narrow(to, size, pair->low, pair->high);
+}
+
+void ww_multiply(int8_t *to, const int8_t *a, const int8_t *b, size_t size, const ww_pair *pair)
+{
+    const ww_scale by = pair->out;
+    const int32_t zero_a = pair->zero_a, zero_b = pair->zero_b, zero = pair->zero;
+    for (size_t i = multiply_here(to, a, b, size, pair); i < size; i++) {
+        to[i] = saturate(rescale((a[i] - zero_a) * (b[i] - zero_b), by) + zero);
+    }
+    narrow(to, size, pair->low, pair->high);
 }
 
 /* ---- Pools ---- */

@@ -42,6 +42,6 @@ static void listen(void *unused)
 
 void wakeword_task_start(void)
 {
-    /* 256 words of stack: the library takes about 600 bytes, the rest is the kernel's */
-    xTaskCreate(listen, "wakeword", 256, NULL, tskIDLE_PRIORITY + 2, &listener);
+    /* 384 words of stack: the library takes 550 to 900 bytes, the rest is the kernel's */
+    xTaskCreate(listen, "wakeword", 384, NULL, tskIDLE_PRIORITY + 2, &listener);
 }
