@@ -74,6 +74,9 @@ def search(space_path: Path, out: Path, place: Place) -> list[dict[str, Any]]:
     text = toml_text(space.portable(best["trial"]))
     write_atomic(out / "best.toml", (head + text).encode())
     write_atomic(done, json.dumps(results, indent=1).encode())
+    # Kept until now: what Ray wrote down of a killed search may name any but the last of them.
+    for checkpoint in (out / TRIALS).glob("*/checkpoint_*"):
+        shutil.rmtree(checkpoint)
     return results
 
 
@@ -140,7 +143,6 @@ def _run(
                 storage_path=str(out.resolve()),
                 verbose=0,
                 callbacks=[TrialsDone(spec.trials, spec.metric)],
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
                 failure_config=tune.FailureConfig(max_failures=2),
             ),
         )
