@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,8 @@ def command(
 
     folder = out or Path("runs") / space.stem
     place = Place(workers, ray, cpus_per_trial, gpus_per_trial)
-    results = search(space, folder, place)
+    with contextlib.redirect_stdout(sys.stderr):  # Ray and the progress bars print there
+        results = search(space, folder, place)
     click.echo(json.dumps(results, indent=1) if as_json else table(results))
     click.echo(f"best recipe: {folder / 'best.toml'}", err=as_json)
 
