@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from data_tools.augment.codec import Codec
 from data_tools.augment.distortion import SelfNoise
 from data_tools.augment.filters import BandLimit, Equaliser
-from data_tools.augment.level import Distance
+from data_tools.augment.level import Distance, Emphasis
 from data_tools.augment.ranges import Range, check_range
 from data_tools.augment.room import FreshRooms, RoomResponse
 from data_tools.augment.voice import VoiceWarp
@@ -50,6 +50,8 @@ class SceneSpec:
     background: BackgroundSpec = field(default_factory=BackgroundSpec)
     warp_share: float = 0.8
     warp: VoiceWarp = field(default_factory=VoiceWarp)
+    emphasis_share: float = 0.0  # of the words: stressed unevenly, and dropping at the end
+    emphasis: Emphasis = field(default_factory=Emphasis)
     room_share: float = 0.7
     room: RoomResponse = field(default_factory=RoomResponse)
     fresh_rooms: FreshRooms | None = None  # some of them simulated on the fly

@@ -179,6 +179,8 @@ def _prepare(
         audio = spec.warp.apply(audio, spec.warp.draw(rng))
     if rng.random() < spec.equaliser_share:
         audio = spec.equaliser.apply(audio, spec.equaliser.draw(rng))
+    if spec.emphasis_share and rng.random() < spec.emphasis_share:
+        audio = spec.emphasis.apply(audio, spec.emphasis.draw(rng))
     slower = len(audio) / len(word.audio)  # a warp stretches time evenly
     start, end = round(word.start * slower), round(word.end * slower)
     if _has_rooms(spec, sources) and rng.random() < spec.room_share:

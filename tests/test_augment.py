@@ -10,7 +10,7 @@ from data_tools.augment.codec import FORMATS, Codec, CodecUse
 from data_tools.augment.convolution import convolve
 from data_tools.augment.distortion import Clipping, MuLaw, SelfNoise
 from data_tools.augment.filters import BandLimit, Equaliser
-from data_tools.augment.level import Distance, Gain
+from data_tools.augment.level import Accent, Distance, Emphasis, Gain
 from data_tools.augment.noise import NoiseAtSnr
 from data_tools.augment.room import RoomResponse, RoomSimulator, tidy_response
 from data_tools.augment.voice import Voice, VoiceWarp, warp_formants
@@ -37,6 +37,7 @@ def loudest_hz(audio) -> float:
     [
         Gain(),
         Distance(),
+        Emphasis(),
         Equaliser(),
         BandLimit(),
         Clipping(),
@@ -74,6 +75,27 @@ def test_distance_loses_six_decibels_a_doubling():
     audio = tone(500)
     near, far = (Distance().apply(audio, metres) for metres in (1.0, 2.0))
     assert power_db(near) - power_db(far) == pytest.approx(6.02, abs=0.01)
+
+
+def test_emphasis_gives_each_knot_its_level_and_the_middle_between_two_their_mean():
+    audio = tone(500, seconds=1.0)
+    spoken = Emphasis(knots=3).apply(audio, Accent((0.0, -6.0, -18.0)))
+    window = SAMPLE_RATE // 50  # 20 ms
+
+    def change_db(at_s: float) -> float:
+        part = slice(int(at_s * SAMPLE_RATE), int(at_s * SAMPLE_RATE) + window)
+        return power_db(spoken[part]) - power_db(audio[part])
+
+    assert change_db(0.0) == pytest.approx(-0.1, abs=0.15)
+    assert change_db(0.24) == pytest.approx(-3.0, abs=0.15)
+    assert change_db(0.49) == pytest.approx(-6.0, abs=0.15)
+    assert change_db(0.74) == pytest.approx(-12.0, abs=0.15)
+    assert change_db(0.98) == pytest.approx(-17.8, abs=0.3)
+
+
+def test_emphasis_falls_as_far_as_it_is_asked_to():
+    accent = Emphasis(fall_db=(9.0, 9.0), stress_db=0.0).draw(np.random.default_rng(0))
+    assert accent.knots_db == pytest.approx((0, -2.25, -4.5, -6.75, -9.0))
 
 
 def test_a_band_limit_passes_the_middle_and_stops_the_ends():

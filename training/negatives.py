@@ -53,6 +53,8 @@ def negatives(
         distance=usual.distance,
         warp_share=usual.warp_share,
         warp=usual.warp,
+        emphasis_share=usual.emphasis_share,
+        emphasis=usual.emphasis,
     )
     job = StreamJob(spec, sources, copies)
     key = hashlib.sha256(json.dumps(about_job(job, SEED), sort_keys=True).encode()).hexdigest()

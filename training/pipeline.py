@@ -27,6 +27,7 @@ from training.config import read_recipe
 from training.devices import use_devices
 from training.distil import TaughtSampler
 from training.division import Division, divide
+from training.ensemble import merge
 from training.fit import Weights, fit
 from training.fusion import learn, moments
 from training.hearing import in_processes
@@ -171,12 +172,17 @@ def backbone(job: Run) -> Backbone | None:
 
 
 def network(job: Run) -> keras.Model:
-    """The recipe's network, untrained; on a backbone only its wake head is."""
-    spec, seed = job.recipe.network, job.recipe.seed
+    """The recipe's network, untrained: of an ensemble the one that its members become."""
+    return untrained(job, job.recipe.network.memory * job.recipe.ensemble, job.recipe.seed)
+
+
+def untrained(job: Run, units: int, seed: int) -> keras.Model:
+    """A network with so many units in its GRU; on a backbone only that is to be learned."""
+    spec = replace(job.recipe.network, units=units)
     under = backbone(job)
     if under is None:
         return build(spec, seed)
-    model = build(replace(under.about.network, units=spec.memory, dropout=spec.dropout), seed)
+    model = build(replace(under.about.network, units=units, dropout=spec.dropout), seed)
     freeze(model, under.convs)
     return model
 
@@ -199,17 +205,27 @@ def train(
     trained = trained_network(job)
     if trained is not None:
         return trained
-    recipe = job.recipe
     model = network(job)
-    sampler: Sampler | TaughtSampler = Sampler(
-        learned, recipe.batch, recipe.network.stride, recipe.seed
-    )
-    if teachers:
-        sampler = TaughtSampler(sampler, teachers, recipe.distil.weight)
-    weights = fit(model, sampler, recipe.fit, validator(job, aside, learned), job.folder)
+    numbers = range(job.recipe.ensemble)
+    members = [_member(job, number, learned, aside, teachers) for number in numbers]
+    weights = merge(members) if len(members) > 1 else members[0]
     model.set_weights(weights)
     write_atomic(job.folder / "network.npz", _npz(weights))
     return model
+
+
+def _member(
+    job: Run, number: int, learned: Material, aside: Material, teachers: Sequence[keras.Model]
+) -> Weights:
+    """The weights of one network of the ensemble, from a seed of its own."""
+    recipe, seed = job.recipe, job.recipe.seed + number
+    folder = job.folder / "members" / str(number) if recipe.ensemble > 1 else job.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    model = untrained(job, recipe.network.memory, seed)
+    sampler: Sampler | TaughtSampler = Sampler(learned, recipe.batch, recipe.network.stride, seed)
+    if teachers:
+        sampler = TaughtSampler(sampler, teachers, recipe.distil.weight)
+    return fit(model, sampler, recipe.fit, validator(job, aside, learned), folder)
 
 
 def export(
