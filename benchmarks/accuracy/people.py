@@ -1,6 +1,7 @@
 """A bundle against real people: their distinct recordings of its phrase, and 3.5 h of other talk.
 
     python benchmarks/accuracy/people.py runs/smart_mirror/smart_mirror.json --out result.json
+    python benchmarks/accuracy/people.py BUNDLE --recipe RECIPE --out FILE  # with data.people
 
 Recordings: one of each replay group of the shared data folder's wake.csv, clean and over the noise
 of its test split at 10 and 5 dB. False accepts: all test speech, plain and over that noise at both
@@ -30,6 +31,7 @@ from data_tools.dataset import Dataset
 from data_tools.tables import Tables
 from training import scorecard
 from training.cast import Cast
+from training.config import read_recipe
 from training.hearing import hear
 from training.measuring import measure, open_all
 from training.stream_folder import write
@@ -44,8 +46,8 @@ SEED = 20
 TEXTS = Path(__file__).parent / "near_misses"  # chosen by ear; other phrases: by dictionary
 
 
-def cast(phrase: str, near: Path, tables: Tables) -> Cast:
-    """Who is tested; no train clip is in it."""
+def cast(phrase: str, near: Path, tables: Tables, learned: tuple[str, ...]) -> Cast:
+    """Who is tested; no train clip is in it, and nobody who was ``learned`` from."""
     if not (near / "dataset.toml").exists():
         words = ["data", "synth", str(near), "--phrase", phrase, "--count", "0"]
         words += ["--near-misses", str(NEAR_MISSES), "--seed", "977", "--workers", "1"]
@@ -58,7 +60,12 @@ def cast(phrase: str, near: Path, tables: Tables) -> Cast:
     misses = [replace(c, path=str(dataset.path(c).resolve())) for c in dataset.clips()]
     return Cast.of(
         phrase,
-        [*tables.wake(phrase), *misses, *tables.speech("test"), *tables.noise("test")],
+        [
+            *(c for c in tables.wake(phrase) if c.speaker not in learned),
+            *misses,
+            *tables.speech("test"),
+            *tables.noise("test"),
+        ],
     )
 
 
@@ -79,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--recipe", type=Path, help="its data.people are left out of the test")
     parser.add_argument(
         "--work", type=Path, default=Path(tempfile.gettempdir()) / "wakeword-people"
     )
@@ -87,9 +95,10 @@ def main() -> None:
 
     bundle, tables = Bundle.load(args.bundle), Tables.open()
     stem = bundle.phrase.replace(" ", "_")
-    tested = cast(bundle.phrase, args.work / f"{stem}_near", tables)
+    learned = read_recipe(args.recipe).data.people if args.recipe else ()
+    tested = cast(bundle.phrase, args.work / f"{stem}_near", tables, learned)
     about = {"script": "people.py", "seed": SEED, "clips": tested.sha256()}
-    folder = args.work / stem
+    folder = args.work / (f"{stem}_without_{len(learned)}" if learned else stem)
     write(folder, bundle.phrase, about, tested.streams(CONDITIONS, np.random.default_rng(SEED)))
 
     card = measure(bundle, [folder], RATES, workers=args.workers)
