@@ -90,6 +90,7 @@ class AudioPool:
 
 def _decode_into(pool: Path, clips: Sequence[Clip], paths: list[str], workers: int) -> None:
     """Decode into a temporary neighbour of ``pool``, then rename it."""
+    from rich.console import Console
     from rich.progress import track
 
     pool.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +104,9 @@ def _decode_into(pool: Path, clips: Sequence[Clip], paths: list[str], workers: i
             ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes,
         ):
             decoded = processes.map(_decode, chunks) if workers > 1 else map(_decode, chunks)
-            decoded = track(decoded, "decoding", total=len(chunks), disable=len(chunks) < 20)
+            few = len(chunks) < 20
+            errors = Console(stderr=True)
+            decoded = track(decoded, "decoding", len(chunks), console=errors, disable=few)
             number = 0
             for chunk in decoded:
                 for samples in chunk:

@@ -124,6 +124,7 @@ def build_job(
     folder: str | Path, job: Job, seed: int, workers: int, ray: str | None = None
 ) -> FeatureStore:
     """Build any job. WakewordError if the folder holds a store of something else."""
+    from rich.console import Console
     from rich.progress import track
 
     folder = Path(folder)
@@ -149,7 +150,8 @@ def build_job(
     else:
         tasks = [(str(folder), shard, int(offsets[shard[0]])) for shard in missing]
         done = _run(tasks, job, seed, workers)
-    for _ in track(done, "features", total=len(missing), disable=len(missing) < 4):
+    few = len(missing) < 4
+    for _ in track(done, "features", len(missing), console=Console(stderr=True), disable=few):
         pass
     _finish(folder, job, offsets, shards)
     return FeatureStore.open(folder)

@@ -97,6 +97,7 @@ def fit(
     Raises TrainingError on a loss that is not finite; the checkpoint keeps the last good weights.
     """
     import keras
+    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -122,7 +123,7 @@ def fit(
 
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                TextColumn("{task.fields[last]}"))  # fmt: skip
-    with Progress(*columns) as bar:
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=spec.steps, completed=progress.step, last=progress.last)
         while progress.step < spec.steps:
             with pace.waiting():

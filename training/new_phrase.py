@@ -91,6 +91,7 @@ def synthesise(
     phrase: str, near: Sequence[str], folder: Path, count: int, language: str, workers: int
 ) -> dict[str, int]:
     """``count`` clips of the phrase and half as many again of near misses; clips by speaker."""
+    from rich.console import Console
     from rich.progress import Progress
 
     engines = [engine() for engine in ENGINES.values() if engine().installed()]
@@ -101,7 +102,7 @@ def synthesise(
     for number in range(count * 3 // 2 if near else 0):
         orders[Order(near[number % len(near)], "negative", None)] += 1
     dataset = Dataset.open_or_create(folder, [phrase])
-    with Progress() as progress:
+    with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("speaking", total=orders.total())
         for order, wanted in orders.items():
             for _ in fill(dataset, synthesiser, order, wanted, workers, lambda why: None):
