@@ -16,6 +16,7 @@ from wakeword.bundle import Bundle, OperatingPoint
 from wakeword.errors import WakewordError
 
 TAIL_PEAKS = 40  # the highest false peaks: the tail of their distribution is fitted to these
+POOLED_PEAKS = 20  # peaks that what two tails have in common counts for, when they are compared
 BEYOND = 10  # a rate is extrapolated to at most a tenth of an event in the audio there is
 HIGHEST, LOWEST = 0.99, 0.1  # of a threshold: above, a mean of uint8 has no resolution
 
@@ -79,6 +80,11 @@ def same_rate(old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], at: fl
     if min(len(old), len(new)) < 5:
         return min(max(by_rank, at), HIGHEST)
     (base, spread, n), (new_base, new_spread, new_n) = _tail(old), _tail(new)
+    # The spread of a few peaks is a poor guess, and it is multiplied by how far the threshold lies
+    # beyond them: as far as peaks are few, both tails count as one.
+    pooled = (n * spread + new_n * new_spread) / (n + new_n)
+    spread = (n * spread + POOLED_PEAKS * pooled) / (n + POOLED_PEAKS)
+    new_spread = (new_n * new_spread + POOLED_PEAKS * pooled) / (new_n + POOLED_PEAKS)
     expected = n * math.exp(-(_logit(at) - base) / spread)
     logit = new_base + new_spread * math.log(new_n / expected)
     by_tail = 1 / (1 + math.exp(-logit))
