@@ -145,6 +145,18 @@ def test_the_broker_tells_when_the_device_dies(broker: Broker) -> None:
     home.close()
 
 
+def test_a_line_that_is_cut_at_the_last_moment_does_not_keep_from_closing(broker: Broker) -> None:
+    home = Listener(broker.port)
+    for _ in range(5):
+        action = MqttAction(MqttSpec(host="127.0.0.1", port=broker.port), BUNDLES, print)
+        until(action._client.is_connected)
+        action._client.socket().shutdown(socket.SHUT_RDWR)
+        action.close()
+        assert not action._client.is_connected()
+    until(lambda: home.payloads("wakeword/wakeword/status")[-1:] == ["offline"])
+    home.close()
+
+
 def test_what_is_heard_while_the_broker_is_down_comes_later_in_order(broker: Broker) -> None:
     home, told = Listener(broker.port), []
     spec = MqttSpec(host="127.0.0.1", port=broker.port, max_age_s=3600.0, entity="event")
