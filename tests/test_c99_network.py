@@ -69,8 +69,8 @@ def test_another_tools_convolutional_models_are_exact(tmp_path: Path, name: str)
     assert_exact(tmp_path, Bundle.load(path), quantize(FrontEnd().push(audio)))
 
 
-@pytest.fixture(scope="module")
-def two_heads() -> Bundle:
+@pytest.fixture(scope="module", params=["on the same convolutions", "on their own"])
+def two_heads(request: pytest.FixtureRequest) -> Bundle:
     """A small network with random weights and two heads, by the project's own route."""
     pytest.importorskip("tensorflow")
     from training.network import Conv, Head, Network
@@ -85,10 +85,17 @@ def two_heads() -> Bundle:
         return Head(name, weights(22, 3 * units), weights(units, 3 * units),
                     weights(2, 3 * units), 3 * weights(units, size), weights(size))  # fmt: skip
 
-    network = Network(
-        (Conv(weights(5, 40, 18) / 8, weights(18), 3), Conv(weights(3, 18, 22), weights(22), 1)),
-        (head("wake", 17, 1), head("phones", 10, 7)),
-    )
+    def convs() -> tuple[Conv, ...]:
+        return (
+            Conv(weights(5, 40, 18) / 8, weights(18), 3),
+            Conv(weights(3, 18, 22), weights(22), 1),
+        )
+
+    wake, phones = head("wake", 17, 1), head("phones", 10, 7)
+    if request.param == "on their own":
+        network = Network(convs(), (wake,), beside=Network(convs(), (phones,)))
+    else:
+        network = Network(convs(), (wake, phones))
     noise = np.random.default_rng(6).normal(0, 2000, 16_000 * 10).astype(np.int16)
     exported = export_step(network, FrontEnd().push(noise))
     return bundle_of("two_heads", exported, outputs(exported))

@@ -105,10 +105,17 @@ def test_every_size_exports_within_esphomes_operators(size: str) -> None:
     assert len(exported) < limit
 
 
-@pytest.fixture(scope="module", params=["micro", "standard", "large"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        (size, where) for where in ("shared", "own") for size in ("micro", "standard", "large")
+    ],
+    ids=" ".join,
+)
 def two_ears(request: pytest.FixtureRequest) -> tuple[Network, bytes]:
-    """Each size with a phone head beside its wake head, and its int8 step."""
-    _, network = settled_network(request.param)
+    """Each size with a phone head, on its convolutions or on a standard network's, in int8."""
+    size, where = request.param
+    _, network = settled_network(size)
     (wake,) = network.heads
     rng = np.random.default_rng(2)
     phones = replace(
@@ -119,7 +126,16 @@ def two_ears(request: pytest.FixtureRequest) -> tuple[Network, bytes]:
         dense_bias=rng.normal(size=40).astype(np.float32),
         logits=True,
     )
-    network = Network(network.convs, (wake, phones))
+    if where == "own":
+        _, other = settled_network("standard")
+        (under,) = other.heads
+        phones = replace(
+            phones, kernel=under.kernel, recurrent=under.recurrent, bias=under.bias,
+            dense=rng.normal(size=(len(under.dense), 40)).astype(np.float32),
+        )  # fmt: skip
+        network = replace(network, beside=Network(other.convs, (phones,)))
+    else:
+        network = Network(network.convs, (wake, phones))
     return network, export_step(network, noise_frames(20, 100))
 
 

@@ -75,8 +75,8 @@ def test_the_convolutions_stay_and_the_head_moves(tuned: Path, trained: Path) ->
 
 
 def test_a_head_gives_back_the_trained_network(trained: Path) -> None:
-    from training.pipeline import network, trained_network
     from training.wake_head import WakeHead
+    from training.wake_network import network, trained_network
 
     job = replace(
         Run.begin(trained.parent / "recipe.toml", trained.parent),

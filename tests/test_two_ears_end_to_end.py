@@ -14,10 +14,14 @@ pytest.importorskip("tensorflow")
 from test_ctc import RECIPE as BACKBONE
 
 from training import backbone
+from training.config import read_recipe
+from training.float_twin import float_network
+from training.network import FloatStream
 from wakeword.audio import SAMPLE_RATE, to_int16
 from wakeword.bundle import Bundle
 from wakeword.cli import main
 from wakeword.detector import Detector
+from wakeword.model import StreamingModel
 
 EARS = """
 [second_ear]
@@ -33,14 +37,16 @@ fa_per_hour = 400
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of a phrase on a backbone, both of this folder's words."""
+@pytest.fixture(scope="module", params=["own convolutions", "frozen ones"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a phrase with a backbone, both of this folder's words."""
     folder = tmp_path_factory.mktemp("two_ears")
     make_dataset(folder / "words", np.random.default_rng(7))
     (folder / "vowels.toml").write_text(BACKBONE)
     backbone.run(folder / "vowels.toml", folder / "vowels")
-    recipe = RECIPE.replace("filters = 24\n", 'backbone = "vowels/vowels.npz"\n')
+    network = 'backbone = "vowels/vowels.npz"\n'
+    network += "filters = 24\n" if request.param == "own convolutions" else "frozen = true\n"
+    recipe = RECIPE.replace("filters = 24\n", network)
     (folder / "recipe.toml").write_text(recipe + EARS)
     assert main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
                  "--workers", "1"]) == 0  # fmt: skip
@@ -60,14 +66,30 @@ def test_the_bundle_carries_both_ears_and_thresholds_for_each(folder: Path) -> N
     assert bundle.threshold() == balanced.threshold
 
 
-def test_its_convolutions_are_the_backbone_s(folder: Path) -> None:
-    """Frozen: training the wake head must not move them."""
+def test_frozen_convolutions_are_the_backbone_s_and_own_ones_learn(folder: Path) -> None:
     kept = backbone.Backbone.load(folder.parent / "vowels" / "vowels.npz")
+    frozen = read_recipe(folder / "recipe.toml").network.frozen
     with np.load(folder / "network.npz") as network:
         arrays = [network[name] for name in network.files]
     for weights in kept.convs.values():
         for array in weights:
-            assert any(a.shape == array.shape and np.array_equal(a, array) for a in arrays)
+            same = any(a.shape == array.shape and np.array_equal(a, array) for a in arrays)
+            assert same == frozen
+
+
+def test_the_float_weights_beside_it_are_what_was_exported(folder: Path) -> None:
+    """Their file leaves out what is the backbone's, and the float twin puts it in again."""
+    bundle = Bundle.load(folder / "ah_ee_oo.json")
+    network = float_network(bundle)
+    assert (network.beside is None) == read_recipe(folder / "recipe.toml").network.frozen
+    exact = FloatStream(network)
+    device = StreamingModel(bundle.model, bundle.extension.outputs)
+    frames = np.random.default_rng(3).uniform(0, 26, (300, 40)).astype(np.float32)
+    for i in range(0, len(frames) - 2, 3):
+        expected = exact.step(frames[i : i + 3])
+        assert abs(device.step(frames[i : i + 3]) - float(expected["wake"][0])) < 0.15
+        spread = np.ptp(expected["phones"])
+        assert np.abs(device.output("phones") - expected["phones"]).mean() < 0.1 * spread
 
 
 def test_both_ears_score_the_phrase_over_its_parts_and_reorderings(folder: Path) -> None:

@@ -30,7 +30,7 @@ from training.ctc import BLANK, PhoneBatchSpec, PhoneSampler, PhoneValidator, lo
 from training.devices import use_devices
 from training.fit import FitSpec, fit
 from training.model import NetworkSpec, build
-from training.network import Head, head_from_keras
+from training.network import Head, Network, convs_from_keras, head_from_keras
 from training.package import data_sources
 from training.transcripts import LONGEST_S, SYMBOLS, TranscriptSpec, gather
 from wakeword.bundle import DataSource, front_end_sha256
@@ -93,6 +93,16 @@ class Backbone:
         """The phone head."""
         gru, dense = self.weights[f"{HEAD}_gru"], self.weights[f"{HEAD}_dense"]
         return replace(head_from_keras(HEAD, gru, dense), logits=True)
+
+    def beside(self, network: Network, shared: bool) -> Network:
+        """``network`` with the phone head: on convolutions of its own, or ``shared`` ones.
+
+        Those a network shares that was trained on this backbone's frozen convolutions.
+        """
+        if shared:
+            return replace(network, heads=(*network.heads, self.head()))
+        convs = convs_from_keras(self.weights, self.about.network.stride)
+        return replace(network, beside=Network(convs, (self.head(),)))
 
     def model(self) -> keras.Model:
         """The Keras model with its phone head: frames -> logits of the symbols."""

@@ -62,7 +62,7 @@ class Recipe:
     stream_copies: int = 1  # of all running speech and noise, augmented, besides the plain one
     labels: LabelSpec = field(default_factory=LabelSpec)
     network: NetworkSpec = field(default_factory=NetworkSpec)
-    ensemble: int = 1  # wake heads on the backbone, each from its own seed, heard as one
+    ensemble: int = 1  # networks, each from a seed of its own, heard as one
     batch: BatchSpec = field(default_factory=BatchSpec)
     fit: FitSpec = field(default_factory=FitSpec)
     distil: DistilSpec = field(default_factory=DistilSpec)
@@ -76,10 +76,8 @@ class Recipe:
         names = [s.name for s in self.scenes]
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"scenes are named {names}; expected one or more, each its own name")
-        if self.ensemble < 1 or (self.ensemble > 1 and not self.network.backbone):
-            raise ValueError(
-                f"ensemble is {self.ensemble}; expected 1, or more with a network.backbone"
-            )
+        if self.ensemble < 1:
+            raise ValueError(f"ensemble is {self.ensemble}; expected 1 or more")
         if self.batch.frames % self.network.stride:
             raise ValueError(
                 f"batch.frames is {self.batch.frames}; "

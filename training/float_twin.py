@@ -8,7 +8,7 @@ import numpy as np
 
 from training.backbone import Backbone
 from training.config import Recipe
-from training.network import Conv, FloatStream, Network, head_from_keras
+from training.network import FloatStream, Network, convs_from_keras, head_from_keras
 from training.runs import Run
 from training.wake_head import WakeHead
 from wakeword.audio import Float32
@@ -18,8 +18,6 @@ from wakeword.frontend import dequantize, quantize
 from wakeword.phrase import PhraseSpec, SecondEar
 from wakeword.spec import parse, tomllib
 
-EPSILON = 1e-3  # of Keras' batch normalization
-
 
 def float_network(bundle: Bundle) -> Network:
     """What ``bundle`` was exported from, but for weights rounded to float16.
@@ -28,27 +26,20 @@ def float_network(bundle: Bundle) -> Network:
     """
     head = WakeHead.beside(bundle)
     recipe = parse(Recipe, tomllib.loads(head.about.recipe), f"{bundle.name}: its recipe")
-    layers, stride, under = dict(head.weights), recipe.network.stride, None
+    layers, under = dict(head.weights), None
     if recipe.network.backbone:
         beside = Run.recipe_folder(bundle.path.parent) if bundle.path else Path()
         under = Backbone.load(recipe.network.backbone, beside)
-        layers |= under.convs
-        stride = under.about.network.stride
+        if recipe.network.frozen:
+            layers |= under.convs
     head.refuse_other(under)
-    convs = []
-    while f"conv_{len(convs)}" in layers:
-        (kernel,) = layers[f"conv_{len(convs)}"]
-        gamma, beta, mean, variance = layers[f"norm_{len(convs)}"]
-        scale = gamma / np.sqrt(variance + EPSILON)
-        convs.append(Conv(kernel * scale, beta - mean * scale, 1 if convs else stride))
-    heads = [
-        head_from_keras(
-            "wake", layers["wake_gru"], layers["wake_dense"], recipe.decision.temperature
-        )
-    ]
+    wake = head_from_keras(
+        "wake", layers["wake_gru"], layers["wake_dense"], recipe.decision.temperature
+    )
+    network = Network(convs_from_keras(layers, recipe.network.stride), (wake,))
     if under and bundle.extension.second_ear:
-        heads.append(under.head())
-    return Network(tuple(convs), tuple(heads))
+        network = under.beside(network, shared=recipe.network.frozen)
+    return network
 
 
 def network_or_none(bundle: Bundle) -> Network | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from wakeword.audio import Float32
 
 if TYPE_CHECKING:
     import keras
+
+EPSILON = 1e-3  # of Keras' batch normalization
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Network:
-    """Convolutions in a row, and one or more heads on the last of them."""
+    """Convolutions in a row, one or more heads on the last of them, and who hears beside them."""
 
     convs: tuple[Conv, ...]
     heads: tuple[Head, ...]
+    beside: Network | None = None  # hears the same frames through convolutions of its own
 
     @property
     def stride(self) -> int:
@@ -57,25 +60,23 @@ def from_keras(
     ``temperature`` divides the logits. Above 1 it keeps strict thresholds away from 255/256, where
     a uint8 probability has no steps left.
     """
-    names = {layer.name for layer in model.layers}
-    convs = []
-    while f"conv_{len(convs)}" in names:
-        conv = model.get_layer(f"conv_{len(convs)}")
-        norm = model.get_layer(f"norm_{len(convs)}")
-        gamma, beta, mean, variance = (np.asarray(w) for w in norm.get_weights())
-        scale = gamma / np.sqrt(variance + norm.epsilon)
-        (kernel,) = conv.get_weights()
-        convs.append(Conv(np.asarray(kernel) * scale, beta - mean * scale, conv.strides[0]))
+    layers = {layer.name: layer.get_weights() for layer in model.layers}
     found = [
-        head_from_keras(
-            name,
-            model.get_layer(f"{name}_gru").get_weights(),
-            model.get_layer(f"{name}_dense").get_weights(),
-            temperature,
-        )
+        head_from_keras(name, layers[f"{name}_gru"], layers[f"{name}_dense"], temperature)
         for name in heads
     ]
-    return Network(tuple(convs), tuple(found))
+    return Network(convs_from_keras(layers, model.get_layer("conv_0").strides[0]), tuple(found))
+
+
+def convs_from_keras(layers: Mapping[str, Sequence[Float32]], stride: int) -> tuple[Conv, ...]:
+    """The convolutions among weights by layer, normalization folded; ``stride`` is the first's."""
+    convs: list[Conv] = []
+    while f"conv_{len(convs)}" in layers:
+        (kernel,) = layers[f"conv_{len(convs)}"]
+        gamma, beta, mean, variance = layers[f"norm_{len(convs)}"]
+        scale = gamma / np.sqrt(variance + EPSILON)
+        convs.append(Conv(kernel * scale, beta - mean * scale, 1 if convs else stride))
+    return tuple(convs)
 
 
 def head_from_keras(
@@ -104,16 +105,17 @@ class FloatStream:
             for c in self.network.convs
         ]
         self._hidden = [np.zeros(len(h.recurrent), np.float32) for h in self.network.heads]
+        self._beside = FloatStream(self.network.beside) if self.network.beside else None
 
     def step(self, frames: Float32) -> dict[str, Float32]:
         """(stride, 40) float32 frames -> (n,) float32 of each head by name."""
+        outputs = self._beside.step(frames) if self._beside else {}
         x = frames
         for i, conv in enumerate(self.network.convs):
             window = np.concatenate((self._histories[i], x))
             self._histories[i] = window[conv.stride :]
             kernel = conv.kernel.reshape(-1, conv.kernel.shape[2])  # a matrix: ten times einsum
             x = np.maximum(window.reshape(1, -1) @ kernel + conv.bias, 0)
-        outputs = {}
         for i, head in enumerate(self.network.heads):
             self._hidden[i] = h = _gru(x[0], self._hidden[i], head)
             value = h @ head.dense + head.dense_bias

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -14,25 +13,18 @@ import numpy as np
 from data_tools.augment.room import RoomSimulator
 from data_tools.clip import Clip
 from data_tools.downloads import cache_folder
-from data_tools.licences import allows_products
 from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
 from data_tools.sources import Sources
 from training import features, package, report, trial
-from training.backbone import Backbone
-from training.batches import Sampler
 from training.both_ears import listen_both
 from training.calibrate import operating_points
 from training.config import read_recipe
 from training.devices import use_devices
-from training.distil import TaughtSampler
 from training.division import Division, divide
-from training.ensemble import merge
-from training.fit import Weights, fit
 from training.fusion import learn, moments
 from training.hearing import in_processes
 from training.material import Material
-from training.model import build, freeze
 from training.negatives import negatives
 from training.network import from_keras
 from training.quantize import parity
@@ -40,8 +32,8 @@ from training.reference import with_reference
 from training.runs import Run
 from training.second_ear import phrase_spec
 from training.streams import Stream
-from training.validate import Validator
 from training.wake_head import WakeHead
+from training.wake_network import backbone, train, trained_network, validator
 from wakeword.audio import Float32
 from wakeword.bundle import Bundle, WakeAlone
 from wakeword.errors import WakewordError
@@ -80,7 +72,8 @@ def run(
     bundle = export(job, model, learned, aside, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
-    WakeHead.of(model, bundle, (folder / "recipe.toml").read_text(), backbone(job)).save(folder)
+    text, shared = (folder / "recipe.toml").read_text(), job.recipe.network.frozen
+    WakeHead.of(model, bundle, text, backbone(job), shared).save(folder)
     bundle = evaluate(job, bundle, recipe_path, workers)
     if (folder / "streams").exists():  # a recipe without a test split has none
         report.write(folder, most=mistakes, workers=workers)
@@ -156,78 +149,6 @@ def teacher(job: Run, recipe_path: Path, workers: int) -> keras.Model:
     return train(other, *build_features(other, division, workers), teachers=[])
 
 
-def backbone(job: Run) -> Backbone | None:
-    """The backbone that the recipe names, if it names one."""
-    name = job.recipe.network.backbone
-    if not name:
-        return None
-    found = Backbone.load(name, job.beside)
-    refused = [d for d in found.about.data if not allows_products(d.licence)]
-    if job.recipe.data.products_only and refused:
-        raise WakewordError(
-            f"network.backbone {name!r} learned from {refused[0].source} ({refused[0].licence}), "
-            "which a product's model may not learn from (data.products_only)"
-        )
-    return found
-
-
-def network(job: Run) -> keras.Model:
-    """The recipe's network, untrained: of an ensemble the one that its members become."""
-    return untrained(job, job.recipe.network.memory * job.recipe.ensemble, job.recipe.seed)
-
-
-def untrained(job: Run, units: int, seed: int) -> keras.Model:
-    """A network with so many units in its GRU; on a backbone only that is to be learned."""
-    spec = replace(job.recipe.network, units=units)
-    under = backbone(job)
-    if under is None:
-        return build(spec, seed)
-    model = build(replace(under.about.network, units=units, dropout=spec.dropout), seed)
-    freeze(model, under.convs)
-    return model
-
-
-def trained_network(job: Run) -> keras.Model | None:
-    """The network of a run whose training is done."""
-    path = job.folder / "network.npz"
-    if not path.exists():
-        return None
-    model = network(job)
-    with np.load(path) as kept:
-        model.set_weights([kept[name] for name in sorted(kept.files)])
-    return model
-
-
-def train(
-    job: Run, learned: Material, aside: Material, teachers: Sequence[keras.Model]
-) -> keras.Model:
-    """The network with the weights that validated best."""
-    trained = trained_network(job)
-    if trained is not None:
-        return trained
-    model = network(job)
-    numbers = range(job.recipe.ensemble)
-    members = [_member(job, number, learned, aside, teachers) for number in numbers]
-    weights = merge(members) if len(members) > 1 else members[0]
-    model.set_weights(weights)
-    write_atomic(job.folder / "network.npz", _npz(weights))
-    return model
-
-
-def _member(
-    job: Run, number: int, learned: Material, aside: Material, teachers: Sequence[keras.Model]
-) -> Weights:
-    """The weights of one network of the ensemble, from a seed of its own."""
-    recipe, seed = job.recipe, job.recipe.seed + number
-    folder = job.folder / "members" / str(number) if recipe.ensemble > 1 else job.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    model = untrained(job, recipe.network.memory, seed)
-    sampler: Sampler | TaughtSampler = Sampler(learned, recipe.batch, recipe.network.stride, seed)
-    if teachers:
-        sampler = TaughtSampler(sampler, teachers, recipe.distil.weight)
-    return fit(model, sampler, recipe.fit, validator(job, aside, learned), folder)
-
-
 def export(
     job: Run,
     model: keras.Model,
@@ -265,7 +186,7 @@ def packed(
     network = from_keras(model, temperature=recipe.decision.temperature)
     more_data, under = (), backbone(job)
     if under and ear:
-        network = replace(network, heads=(*network.heads, under.head()))
+        network = under.beside(network, shared=recipe.network.frozen)
     if under:
         provenance = {**provenance, "backbone_sha256": under.sha256()}
         more_data = tuple(replace(d, source=f"{d.source} (backbone)") for d in under.about.data)
@@ -314,19 +235,6 @@ def evaluate(job: Run, bundle: Bundle, recipe_path: Path, workers: int = 1) -> B
     return bundle
 
 
-def validator(job: Run, aside: Material, learned: Material) -> Validator:
-    """What ranks the checkpoints of a run, and mines what it learns from."""
-    recipe, decision = job.recipe, job.recipe.decision
-    return Validator(
-        recipe.validation,
-        aside,
-        learned,
-        decision.window,
-        decision.refractory_s,
-        recipe.network.stride,
-    )
-
-
 def calibration_frames(material: Material) -> Float32:
     """(n, 40) float32: whole scenes from all over the material, one after the other."""
     rng = np.random.default_rng(0)
@@ -354,9 +262,3 @@ def _aside_streams(job: Run, sources: Sources) -> Iterator[Stream]:
             rng = np.random.default_rng((job.recipe.seed, copy, number))
             scene = render_stream(spec, sources, number, copy > 0, rng)
             yield Stream(f"{sources.pool.clips[number].id} {copy}", scene.audio)
-
-
-def _npz(weights: Weights) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **{f"{i:03d}": w for i, w in enumerate(weights)})
-    return buffer.getvalue()

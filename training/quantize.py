@@ -167,32 +167,44 @@ def _step_module(network: Network) -> tf.Module:
     """A tf.Module whose call is one step: (1, stride, 40) -> {head: (1, n) probabilities}."""
     import tensorflow as tf
 
-    class Step(tf.Module):
-        def __init__(self) -> None:
+    class Part(tf.Module):
+        """Convolutions and their heads, with their state."""
+
+        def __init__(self, network: Network) -> None:
             super().__init__()
+            self.network = network
             # Zeros stay zeros: after quantization they are the zero point, TFLM's reset value.
             self.histories = [
                 tf.Variable(tf.zeros((1, len(c.kernel) - c.stride, 1, c.kernel.shape[1])))
                 for c in network.convs
             ]
             self.hidden = [tf.Variable(tf.zeros((1, len(h.recurrent)))) for h in network.heads]
+            self.beside = Part(network.beside) if network.beside else None
 
-        @tf.function(
-            input_signature=[tf.TensorSpec((1, network.stride, N_CHANNELS), tf.float32, "frames")]
-        )
-        def __call__(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-            x = tf.reshape(frames, (1, network.stride, 1, N_CHANNELS))
-            for conv, history in zip(network.convs, self.histories, strict=True):
+        def step(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            """(1, stride, 1, 40) -> {head: (1, n)}."""
+            outputs = self.beside.step(x) if self.beside else {}
+            for conv, history in zip(self.network.convs, self.histories, strict=True):
                 # The history has one reader, the window; a second one once became a float island.
                 window = tf.concat([history, x], axis=1)
                 history.assign(window[:, conv.stride :])
                 kernel = conv.kernel[:, np.newaxis]  # (taps, 1, channels in, channels out)
                 x = tf.nn.relu(tf.nn.conv2d(window, kernel, 1, "VALID") + conv.bias)
             x = tf.reshape(x, (1, -1))
-            return {
-                head.name: _head(x, head, hidden)
-                for head, hidden in zip(network.heads, self.hidden, strict=True)
-            }
+            for head, hidden in zip(self.network.heads, self.hidden, strict=True):
+                outputs[head.name] = _head(x, head, hidden)
+            return outputs
+
+    class Step(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = Part(network)
+
+        @tf.function(
+            input_signature=[tf.TensorSpec((1, network.stride, N_CHANNELS), tf.float32, "frames")]
+        )
+        def __call__(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.part.step(tf.reshape(frames, (1, network.stride, 1, N_CHANNELS)))
 
     return Step()
 

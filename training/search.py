@@ -162,8 +162,8 @@ def train_one(
 
     from training.batches import Sampler
     from training.fit import fit
-    from training.pipeline import network, validator
     from training.runs import Run
+    from training.wake_network import network, validator
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -30,13 +30,14 @@ from training.household import Household, gather_household
 from training.material import Material
 from training.model import freeze
 from training.negatives import negatives
-from training.pipeline import backbone, calibration_frames, network, packed
+from training.pipeline import calibration_frames, packed
 from training.runs import Run, clips_sha256
 from training.scorecard import Card
 from training.stream_folder import write
 from training.streams import CONDITIONS, PHRASES, SPEECH, Stream, Surroundings, plain, spoken
 from training.validate import Validator
 from training.wake_head import WakeHead
+from training.wake_network import backbone, network
 from wakeword.bundle import Bundle, OperatingPoint, WakeAlone
 from wakeword.errors import WakewordError
 from wakeword.spec import write_atomic
@@ -115,7 +116,8 @@ def tune(
     new = package.with_data(new, sources)
     new = package.with_points(new, _points(bundle, new, household, workers))
     new = Bundle.load(new.save(out))
-    WakeHead.of(model, new, head.about.recipe, backbone(job)).save(out)
+    shared = job.recipe.network.frozen
+    WakeHead.of(model, new, head.about.recipe, backbone(job), shared).save(out)
     job.note(clips)
     streams = _streams(bundle.phrase, household, job, seed)
     return Tuned(new, compare(bundle, new, [streams], workers=workers))

@@ -1,8 +1,8 @@
 """The float weights of a trained phrase: what a bundle can be adapted from.
 
 A bundle holds int8 only, which can't be learned on. Beside it in its run folder, and for a shipped
-bundle in ``training/heads``, lies one small file: the layers that the phrase has for itself (GRU
-and dense layer; the convolutions too where no backbone carries them) and the recipe.
+bundle in ``training/heads``, lies one small file: the layers that the phrase has for itself (not
+convolutions that it shares with its backbone) and the recipe.
 
 ::
 
@@ -46,15 +46,20 @@ class WakeHead:
     """Weights by layer, as Keras gives them, and what they are."""
 
     about: HeadAbout
-    weights: dict[str, list[npt.NDArray[Any]]]  # wake_gru, wake_dense; else conv_0, norm_0, ... too
+    weights: dict[str, list[npt.NDArray[Any]]]  # wake_gru, wake_dense; conv_0, norm_0, ...
 
     @classmethod
     def of(
-        cls, model: keras.Model, bundle: Bundle, recipe: str, backbone: Backbone | None
+        cls,
+        model: keras.Model,
+        bundle: Bundle,
+        recipe: str,
+        backbone: Backbone | None,
+        shared: bool,
     ) -> WakeHead:
-        """The head of a trained model, exported as ``bundle``."""
+        """The weights of a trained model, exported as ``bundle``; ``shared`` ones left out."""
         weights = layer_weights(model)
-        if backbone:
+        if backbone and shared:
             weights = {k: v for k, v in weights.items() if k not in backbone.convs}
         about = HeadAbout(
             weights_file.FORMAT,
