@@ -21,6 +21,7 @@ from wakeword.spec import write_atomic
 
 SEED = 1
 NEAR_TEXTS = 150  # different near misses
+MEMBERS = 2  # networks heard as one
 LEAST_MINUTES = 5.0
 LEAST_TALKERS = 10  # some of them are kept aside to choose thresholds by
 
@@ -140,9 +141,12 @@ def recipe_text(
     longest_s = 2.0 + 0.45 * len(words_of(phrase))
     frames = round(longest_s * 100) // 30 * 30
     short, near, long = (round(minutes * n) for n in (200, 100, 40))
+    # Its phone head knows English phones; other languages are heard by the wake network alone.
+    second_ear = "english" if is_english(language) else ""
     return f"""# Written by `wakeword train run --phrase`; yours to change.
 seed = {SEED}
 stream_copies = 1
+ensemble = {MEMBERS}
 
 [about]
 name = {json.dumps(name_of(phrase))}
@@ -182,18 +186,14 @@ positives = [0, 3]
 negatives = [1, 4]
 
 [network]
-size = "standard"
-backbone = "english"
+size = "micro"
+backbone = {json.dumps(second_ear)}
 dropout = 0.2
-
-[second_ear]
-# The phone head knows English phones; other languages are heard by the wake head alone.
-use = {json.dumps(is_english(language))}
 
 [batch]
 frames = {frames}
 
 [fit]
-steps = {round(minutes * 110)}
-check_steps = {max(200, round(minutes * 27))}
+steps = {round(minutes * 65)}
+check_steps = {max(200, round(minutes * 32))}
 """
