@@ -13,14 +13,16 @@ pytest.importorskip("tensorflow")
 
 from test_ctc import RECIPE as BACKBONE
 
-from training import backbone
+from training import backbone, wake_network
 from training.config import read_recipe
 from training.float_twin import float_network
 from training.network import FloatStream
+from training.runs import Run
 from wakeword.audio import SAMPLE_RATE, to_int16
 from wakeword.bundle import Bundle
 from wakeword.cli import main
 from wakeword.detector import Detector
+from wakeword.errors import WakewordError
 from wakeword.model import StreamingModel
 
 EARS = """
@@ -113,3 +115,14 @@ def test_both_ears_score_the_phrase_over_its_parts_and_reorderings(folder: Path)
 def test_the_report_has_the_wake_head_alone_beside_both(folder: Path) -> None:
     card = json.loads((folder / "evaluation.json").read_text())
     assert card["points"] and card["wake_alone"]["points"]
+
+
+def test_a_backbone_of_another_stride_is_refused(folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    vowels = folder.parent / "vowels" / "vowels.npz"
+    recipe.write_text(
+        f'[about]\nname = "x"\nphrase = "x"\n[data]\ndatasets = ["{folder.parent / "words"}"]\n'
+        f'[network]\nbackbone = "{vowels}"\nstride = 2\n'
+    )
+    with pytest.raises(WakewordError, match=r"takes 3 frames a step, network\.stride is 2"):
+        wake_network.network(Run.begin(recipe, tmp_path / "run"))
