@@ -94,6 +94,20 @@ def test_operating_points_lie_where_the_tail_of_false_peaks_says(bundle: Bundle)
     assert points[0].threshold > points[1].threshold
 
 
+def test_no_more_near_misses_fire_than_a_point_allows(bundle: Bundle) -> None:
+    talk = heard({10.0: 0.3}, (), 3600)
+    ends = np.arange(5.0, 605.0, 3.0)  # 200 utterances
+    peaks = np.linspace(0.2, 0.9, len(ends))
+    said = tuple(Truth(end - 1, end, CLIP) for end in ends)
+    near = heard(dict(zip(ends + 0.1, peaks, strict=True)), said, 700)
+    limited = Target("balanced", 1.0, near_miss_share=0.02)
+    free, strict = operating_points(bundle, [talk], [Target("eager", 1.0), limited], [near])
+    fired = [len(count(bundle, [near], point.threshold).heard) for point in (free, strict)]
+    assert fired[0] > 4 >= fired[1] >= 3
+    with pytest.raises(ValueError, match="near_miss_share is 0; expected over 0"):
+        Target("balanced", 0.5, near_miss_share=0)
+
+
 def test_intervals_are_those_of_the_textbooks() -> None:
     assert intervals.rate(0, 3.0) == pytest.approx((0.0, 1.0), abs=2e-3)  # the rule of three
     assert intervals.rate(10, 1.0) == pytest.approx((4.795, 18.39), rel=1e-3)

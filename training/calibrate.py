@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.evaluate import Heard
-from training.validate import peaks
+from training.validate import AFTER_END_S, peaks
 from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES
 from wakeword.bundle import Bundle, OperatingPoint
 from wakeword.errors import WakewordError
@@ -23,10 +23,17 @@ HIGHEST, LOWEST = 0.99, 0.1  # of a threshold: above, a mean of uint8 has no res
 
 @dataclass(frozen=True)
 class Target:
-    """A named operating point and the false accepts per hour that it aims at."""
+    """A named operating point: what it aims at, on people and voices kept aside."""
 
     name: str
     fa_per_hour: float
+    near_miss_share: float = 1.0  # of what sounds like the phrase, this much may fire at most
+
+    def __post_init__(self) -> None:
+        if not 0 < self.near_miss_share <= 1:
+            raise ValueError(
+                f"near_miss_share is {self.near_miss_share:g}; expected over 0, to 1 (no limit)"
+            )
 
 
 @dataclass(frozen=True)
@@ -34,15 +41,17 @@ class CalibrateSpec:
     """Which operating points a bundle gets."""
 
     points: tuple[Target, ...] = field(
-        default=(Target("strict", 0.1), Target("balanced", 0.5), Target("eager", 2.0))
+        default=(Target("strict", 0.1, 0.02), Target("balanced", 0.5, 0.02), Target("eager", 2.0))
     )
     stream_copies: int = 2  # of the speech kept aside, augmented, besides the plain one
 
 
 def operating_points(
-    bundle: Bundle, heard: Sequence[Heard], targets: Sequence[Target]
+    bundle: Bundle, heard: Sequence[Heard], targets: Sequence[Target], near: Sequence[Heard] = ()
 ) -> tuple[OperatingPoint, ...]:
     """Thresholds that should give each target on audio like these streams of other people's talk.
+
+    ``near`` are streams of near misses, of which no more than a target's share may fire.
 
     A rate of 0.1 an hour can't be counted in an hour or two. False peaks thin out exponentially
     in their logit, so the rate beyond the highest ones follows from the mean excess of the
@@ -53,9 +62,34 @@ def operating_points(
     if not hours:
         raise WakewordError("no speech was kept aside, so no threshold can be chosen")
     scores = np.sort(np.concatenate([false_scores(bundle, one) for one in heard]))[::-1]
+    best = np.sort(np.concatenate([np.empty(0), *(best_scores(one) for one in near)]))[::-1]
     return tuple(
-        OperatingPoint(t.name, round(_threshold(scores, hours, t.fa_per_hour), 4)) for t in targets
+        OperatingPoint(
+            t.name,
+            round(
+                max(
+                    _threshold(scores, hours, t.fa_per_hour), _exceeded_by(best, t.near_miss_share)
+                ),
+                4,
+            ),
+        )
+        for t in targets
     )
+
+
+def best_scores(heard: Heard) -> npt.NDArray[np.float64]:
+    """The highest score of each utterance of a stream, up to :data:`AFTER_END_S` after its end."""
+    at, score = heard.trace["time_s"], heard.trace["score"]
+    return np.array([
+        score[(at >= truth.start_s) & (at <= truth.end_s + AFTER_END_S)].max(initial=0.0)
+        for truth in heard.stream.truths
+    ])  # fmt: skip
+
+
+def _exceeded_by(scores: npt.NDArray[np.float64], share: float) -> float:
+    """What at most ``share`` of the scores, highest first, reach; LOWEST if that is all of them."""
+    allowed = int(share * len(scores))
+    return min(float(scores[allowed]) + 1e-4, HIGHEST) if allowed < len(scores) else LOWEST
 
 
 def false_scores(bundle: Bundle, heard: Heard) -> npt.NDArray[np.float64]:

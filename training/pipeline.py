@@ -31,7 +31,7 @@ from training.quantize import parity
 from training.reference import with_reference
 from training.runs import Run
 from training.second_ear import phrase_spec
-from training.streams import Stream
+from training.streams import CONDITIONS, NEAR_MISSES, Stream, Surroundings, spoken
 from training.wake_head import WakeHead
 from training.wake_network import backbone, train, trained_network, validator
 from wakeword.audio import Float32
@@ -206,22 +206,30 @@ def packed(
 
 
 def calibrate(job: Run, bundle: Bundle, division: Division, workers: int) -> Bundle:
-    """The bundle with thresholds from the speech kept aside, as it is and in rooms and noise."""
+    """The bundle with thresholds from what is kept aside: speech, as it is and in rooms and noise,
+    and near misses.
+    """
     surroundings = [c for c in division.train if c.label in ("background", "rir")]
     sources = _sources(job, [*division.validation, *surroundings], workers)
     targets = job.recipe.calibrate.points
 
-    streams = list(_aside_streams(job, sources))
+    talk = list(_aside_streams(job, sources))
+    near = [c for c in division.validation if c.label == "negative" and c.origin == "tts"]
+    rng = np.random.default_rng(job.recipe.seed)
+    streams = [
+        *talk,
+        *spoken(NEAR_MISSES, "voices kept aside", near, CONDITIONS["clean"], Surroundings(), rng),
+    ]
     pairs = dict(in_processes(bundle, streams, range(len(streams)), True, workers, listen_both))
-    heard, alone = zip(*(pairs[i] for i in range(len(streams))), strict=True)
-    bundle = with_reference(bundle, heard)
-    points = operating_points(bundle, heard, targets)
+    both, alone = zip(*(pairs[i] for i in range(len(streams))), strict=True)
+    n = len(talk)
+    bundle = with_reference(bundle, both[:n])
+    points = operating_points(bundle, both[:n], targets, both[n:])
     if bundle.extension.second_ear:
+        wake = operating_points(bundle.wake_alone(), alone[:n], targets, alone[n:])
         points = tuple(
             replace(point, wake_alone=WakeAlone(other.threshold))
-            for point, other in zip(
-                points, operating_points(bundle.wake_alone(), alone, targets), strict=True
-            )
+            for point, other in zip(points, wake, strict=True)
         )
     return package.with_points(bundle, points)
 
