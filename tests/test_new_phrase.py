@@ -53,7 +53,8 @@ def test_the_recipe_reads_back_as_what_was_typed(
     assert recipe.about.languages == (language,)
     assert recipe.data.datasets == (str(tmp_path / "spoken"), str(own))
     assert recipe.data.validation_speakers == ("slt",), "the voice with the fewest clips"
-    assert recipe.network.backbone == ("english" if language.startswith("en") else "")
+    assert recipe.network.backbone == "english"
+    assert recipe.second_ear.use == language.startswith("en")
     assert recipe.ensemble == 2 and recipe.fit.steps == round(minutes * 65)
     assert {scenes.name for scenes in recipe.scenes} == {"short", "near", "long"}
     longest_s = recipe.scenes[0].spec.duration_s

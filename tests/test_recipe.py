@@ -42,7 +42,6 @@ def test_the_shipped_recipes_are_whole() -> None:
         ("[fit]\nstepz = 10\n", "did you mean 'steps'"),
         ("[fit]\nsteps = 'ten'\n", "expected a whole number"),
         ("[network]\nsize = 'huge'\n", "micro"),
-        ("[network]\nfrozen = true\n", "name one in backbone"),
         ("[batch]\nframes = 301\n", "multiple of"),
         ("[batch]\npositive_share = 0.9\n", "sum to over 1"),
         ("[[scenes]]\nname = 'a'\ncount = 1\n[[scenes]]\nname = 'a'\ncount = 1\n", "own name"),

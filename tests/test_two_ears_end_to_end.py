@@ -47,7 +47,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (folder / "vowels.toml").write_text(BACKBONE)
     backbone.run(folder / "vowels.toml", folder / "vowels")
     network = 'backbone = "vowels/vowels.npz"\n'
-    network += "filters = 24\n" if request.param == "own convolutions" else "frozen = true\n"
+    network += "own_convs = true\nfilters = 24\n" if request.param == "own convolutions" else ""
     recipe = RECIPE.replace("filters = 24\n", network)
     (folder / "recipe.toml").write_text(recipe + EARS)
     assert main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
@@ -70,7 +70,7 @@ def test_the_bundle_carries_both_ears_and_thresholds_for_each(folder: Path) -> N
 
 def test_frozen_convolutions_are_the_backbone_s_and_own_ones_learn(folder: Path) -> None:
     kept = backbone.Backbone.load(folder.parent / "vowels" / "vowels.npz")
-    frozen = read_recipe(folder / "recipe.toml").network.frozen
+    frozen = read_recipe(folder / "recipe.toml").network.shared
     with np.load(folder / "network.npz") as network:
         arrays = [network[name] for name in network.files]
     for weights in kept.convs.values():
@@ -83,7 +83,7 @@ def test_the_float_weights_beside_it_are_what_was_exported(folder: Path) -> None
     """Their file leaves out what is the backbone's, and the float twin puts it in again."""
     bundle = Bundle.load(folder / "ah_ee_oo.json")
     network = float_network(bundle)
-    assert (network.beside is None) == read_recipe(folder / "recipe.toml").network.frozen
+    assert (network.beside is None) == read_recipe(folder / "recipe.toml").network.shared
     exact = FloatStream(network)
     device = StreamingModel(bundle.model, bundle.extension.outputs)
     frames = np.random.default_rng(3).uniform(0, 26, (300, 40)).astype(np.float32)

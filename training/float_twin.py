@@ -30,7 +30,7 @@ def float_network(bundle: Bundle) -> Network:
     if recipe.network.backbone:
         beside = Run.recipe_folder(bundle.path.parent) if bundle.path else Path()
         under = Backbone.load(recipe.network.backbone, beside)
-        if recipe.network.frozen:
+        if recipe.network.shared:
             layers |= under.convs
     head.refuse_other(under)
     wake = head_from_keras(
@@ -38,7 +38,7 @@ def float_network(bundle: Bundle) -> Network:
     )
     network = Network(convs_from_keras(layers, recipe.network.stride), (wake,))
     if under and bundle.extension.second_ear:
-        network = under.beside(network, shared=recipe.network.frozen)
+        network = under.beside(network, shared=recipe.network.shared)
     return network
 
 

@@ -28,16 +28,19 @@ class NetworkSpec:
     stride: int = 3  # frames a step, 10 ms each
     kernels: tuple[int, ...] = (5, 3)  # first in frames, the others in steps
     dropout: float = 0.1  # on the GRU's input, while training
-    backbone: str = ""  # its phone head is the second ear: a shipped one's name, or a file
-    frozen: bool = False  # stand on the backbone's convolutions, learn a head: cheaper, hears less
+    backbone: str = ""  # stand on its frozen convolutions: a shipped one's name, or a file
+    own_convs: bool = False  # not on those, on convolutions of its own, which the wake alone needs
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
             raise ValueError(f"size is {self.size!r}; expected one of {', '.join(SIZES)}")
         if not self.kernels or self.kernels[0] < self.stride:
             raise ValueError("kernels[0] must span at least one stride, or frames would be lost")
-        if self.frozen and not self.backbone:
-            raise ValueError("frozen convolutions are a backbone's: name one in backbone")
+
+    @property
+    def shared(self) -> bool:
+        """Whether the convolutions are those of the backbone, and only a head is learned."""
+        return bool(self.backbone) and not self.own_convs
 
     @property
     def width(self) -> int:

@@ -141,8 +141,6 @@ def recipe_text(
     longest_s = 2.0 + 0.45 * len(words_of(phrase))
     frames = round(longest_s * 100) // 30 * 30
     short, near, long = (round(minutes * n) for n in (200, 100, 40))
-    # Its phone head knows English phones; other languages are heard by the wake network alone.
-    second_ear = "english" if is_english(language) else ""
     return f"""# Written by `wakeword train run --phrase`; yours to change.
 seed = {SEED}
 stream_copies = 1
@@ -186,9 +184,13 @@ positives = [0, 3]
 negatives = [1, 4]
 
 [network]
-size = "micro"
-backbone = {json.dumps(second_ear)}
+size = "standard"
+backbone = "english"
 dropout = 0.2
+
+[second_ear]
+# The phone head knows English phones; other languages are heard by the wake head alone.
+use = {json.dumps(is_english(language))}
 
 [batch]
 frames = {frames}

@@ -72,7 +72,7 @@ def run(
     bundle = export(job, model, learned, aside, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
-    text, shared = (folder / "recipe.toml").read_text(), job.recipe.network.frozen
+    text, shared = (folder / "recipe.toml").read_text(), job.recipe.network.shared
     WakeHead.of(model, bundle, text, backbone(job), shared).save(folder)
     bundle = evaluate(job, bundle, recipe_path, workers)
     if (folder / "streams").exists():  # a recipe without a test split has none
@@ -186,7 +186,7 @@ def packed(
     network = from_keras(model, temperature=recipe.decision.temperature)
     more_data, under = (), backbone(job)
     if under and ear:
-        network = under.beside(network, shared=recipe.network.frozen)
+        network = under.beside(network, shared=recipe.network.shared)
     if under:
         provenance = {**provenance, "backbone_sha256": under.sha256()}
         more_data = tuple(replace(d, source=f"{d.source} (backbone)") for d in under.about.data)

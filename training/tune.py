@@ -116,7 +116,7 @@ def tune(
     new = package.with_data(new, sources)
     new = package.with_points(new, _points(bundle, new, household, workers))
     new = Bundle.load(new.save(out))
-    shared = job.recipe.network.frozen
+    shared = job.recipe.network.shared
     WakeHead.of(model, new, head.about.recipe, backbone(job), shared).save(out)
     job.note(clips)
     streams = _streams(bundle.phrase, household, job, seed)

@@ -55,7 +55,7 @@ def network(job: Run) -> keras.Model:
 def untrained(job: Run, seed: int, members: int = 1) -> keras.Model:
     """A network as wide as so many members; on a frozen backbone only its head is to be learned."""
     spec = job.recipe.network
-    under = backbone(job) if spec.frozen else None
+    under = backbone(job) if spec.shared else None
     units = spec.memory * members
     if under is None:
         return build(replace(spec, filters=spec.width * members, units=units), seed)
