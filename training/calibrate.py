@@ -38,14 +38,10 @@ class Target:
 
 @dataclass(frozen=True)
 class CalibrateSpec:
-    """Which operating points a bundle gets.
-
-    Near misses are held to half of the 2 % that users may meet: the voices kept aside are few, and
-    those of strangers fire more often.
-    """
+    """Which operating points a bundle gets."""
 
     points: tuple[Target, ...] = field(
-        default=(Target("strict", 0.1, 0.01), Target("balanced", 0.5, 0.01), Target("eager", 2.0))
+        default=(Target("strict", 0.1, 0.02), Target("balanced", 0.5, 0.02), Target("eager", 2.0))
     )
     stream_copies: int = 2  # of the speech kept aside, augmented, besides the plain one
 
