@@ -15,7 +15,7 @@ from data_tools.clip import Clip
 from data_tools.downloads import cache_folder
 from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
-from data_tools.sources import Sources
+from data_tools.sources import SPEECH_MIN_S, Sources
 from training import features, package, report, trial
 from training.both_ears import listen_both
 from training.calibrate import operating_points
@@ -214,7 +214,12 @@ def calibrate(job: Run, bundle: Bundle, division: Division, workers: int) -> Bun
     targets = job.recipe.calibrate.points
 
     talk = list(_aside_streams(job, sources))
-    near = [c for c in division.validation if c.label == "negative" and c.origin == "tts"]
+    near = [
+        clip
+        for clip in division.validation
+        if clip.label == "negative"
+        and (clip.origin == "tts" or (clip.duration_s or 0) <= SPEECH_MIN_S)
+    ]
     rng = np.random.default_rng(job.recipe.seed)
     streams = [
         *talk,
