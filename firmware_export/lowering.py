@@ -31,9 +31,9 @@ from firmware_export.program import (
     Ref,
     Step,
     Table,
-    aligned,
     place,
 )
+from firmware_export.values import Values
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +43,9 @@ def compile_graph(graph: Graph, name: str) -> Program:
     try:
         first = _Lowering(graph, set())
         # A variable that is overwritten before the last look at its old value is copied when read.
-        lowering = first if not first.late_reads else _Lowering(graph, first.late_reads)
+        lowering = (
+            first if not first.values.late_reads else _Lowering(graph, first.values.late_reads)
+        )
         return lowering.program()
     except ExportError as error:
         raise ExportError(f"{name}: {error}") from None
@@ -55,43 +57,29 @@ class _Lowering:
     def __init__(self, graph: Graph, copied_reads: set[str]):
         self.graph = graph
         self.copied_reads = copied_reads
+        self.values = Values(graph)
         self.steps: list[Step] = []
-        self.refs: dict[int, Ref] = {}
         self.pending: dict[int, tuple[int, Array]] = {}  # a table not run yet: (source, table)
-        self.sizes: dict[str, int] = {}  # of arena bases
-        self.constants: dict[str, Array] = {}
-        self.late_reads: set[str] = set()
-        self.assigned_at: dict[str, int] = {}
         self.wide: dict[int, Ref] = {}  # tensors that were widened as one window
         self.macs: list[tuple[str, int]] = []
         self.readers: dict[int, list[Op]] = {}
         for op in graph.ops:
             for tensor in op.inputs:
                 self.readers.setdefault(tensor, []).append(op)
-        self.refs[graph.inputs[0]] = Ref("frames")
-        self.state, at = {}, 0
-        for variable, start in graph.variables.items():
-            self.state[variable] = at
-            at += aligned(start.size)
-        self.state_bytes = at
-        self.out: list[tuple[int, Tensor]] = []
-        self.out_bytes = 0
-        for tensor in (graph.tensors[i] for i in graph.outputs):
-            self.out.append((self.out_bytes, tensor))
-            self.out_bytes += tensor.size
         for number, op in enumerate(graph.ops):
             self.number = number
             self._lower(op)
-        for offset, tensor in self.out:
-            if self.refs[tensor.index] != Ref("out", offset):
-                self.steps.append(Copy(Ref("out", offset), self._ref(tensor.index), tensor.size))
+        for offset, tensor in self.values.out:
+            if self.values.refs[tensor.index] != Ref("out", offset):
+                source = self.values.ref(tensor.index)
+                self.steps.append(Copy(Ref("out", offset), source, tensor.size))
 
     def program(self) -> Program:
-        arena, arena_bytes = place(self.steps, self.sizes)
-        graph = self.graph
+        values = self.values
+        arena, arena_bytes = place(self.steps, values.sizes)
         return Program(
-            self.steps, arena, arena_bytes, self.state, graph.variables, self.state_bytes,
-            self.constants, self.out_bytes, self.macs,
+            self.steps, arena, arena_bytes, values.state, self.graph.variables, values.state_bytes,
+            values.constants, values.out_bytes, self.macs,
         )  # fmt: skip
 
     def _lower(self, op: Op) -> None:
@@ -101,9 +89,11 @@ class _Lowering:
             self._read(op)
         elif op.name == "ASSIGN_VARIABLE":
             variable = self.graph.variable(op)
-            source = self._tensor(op.inputs[1])
-            self.steps.append(Copy(Ref(f"state:{variable}"), self._ref(source.index), source.size))
-            self.assigned_at[variable] = self.number
+            source = self.values.tensor(op.inputs[1])
+            self.steps.append(
+                Copy(Ref(f"state:{variable}"), self.values.ref(source.index), source.size)
+            )
+            self.values.assigned_at[variable] = self.number
         elif op.name in MOVES:
             for out, index_map in zip(op.outputs, index_maps(op, self.graph), strict=True):
                 self._move(out, index_map)
@@ -122,57 +112,27 @@ class _Lowering:
         else:
             raise ExportError(f"this version writes no C for {op.name}")
 
-    # ---- where values lie ----
-
-    def _tensor(self, index: int) -> Tensor:
-        return self.graph.tensors[index]
-
-    def _ref(self, index: int) -> Ref:
-        """Where a tensor that is about to be read lies."""
-        tensor = self._tensor(index)
-        if tensor.data is not None:
-            self.constants[f"const:{index}"] = tensor.data
-            return Ref(f"const:{index}")
-        ref = self.refs[index]
-        variable = ref.base.removeprefix("state:")
-        if ref.base.startswith("state:") and self.assigned_at.get(variable, -1) >= 0:
-            self.late_reads.add(variable)
-        return ref
-
-    def _result(self, index: int) -> Ref:
-        """Where a tensor that is about to be written goes."""
-        for offset, tensor in self.out:
-            if tensor.index == index:
-                self.refs[index] = Ref("out", offset)
-                return self.refs[index]
-        self.refs[index] = self._scratch(str(index), self._tensor(index).size)
-        return self.refs[index]
-
-    def _scratch(self, name: str, size: int) -> Ref:
-        self.sizes[f"arena:{name}"] = size
-        return Ref(f"arena:{name}")
-
     # ---- moves ----
 
     def _read(self, op: Op) -> None:
         variable = self.graph.variable(op)
         out = op.outputs[0]
-        self.refs[out] = Ref(f"state:{variable}")
+        self.values.refs[out] = Ref(f"state:{variable}")
         if variable in self.copied_reads:
-            size = self._tensor(out).size
-            self.steps.append(Copy(self._result(out), Ref(f"state:{variable}"), size))
+            size = self.values.tensor(out).size
+            self.steps.append(Copy(self.values.result(out), Ref(f"state:{variable}"), size))
 
     def _move(self, out: int, index_map: IndexMap) -> None:
         """Make a tensor of parts of others: a view where one unbroken part will do."""
         parts = [(tensor, run) for tensor, indices in index_map for run in runs(indices)]
         tensor, run = parts[0]
-        if run.block == self._tensor(out).size and self._tensor(tensor).data is None:
-            ref = self._ref(tensor)
-            self.refs[out] = Ref(ref.base, ref.at + run.at)
+        if run.block == self.values.tensor(out).size and self.values.tensor(tensor).data is None:
+            ref = self.values.ref(tensor)
+            self.values.refs[out] = Ref(ref.base, ref.at + run.at)
             return
-        to, at = self._result(out), 0
+        to, at = self.values.result(out), 0
         for tensor, run in parts:
-            source = self._ref(tensor)
+            source = self.values.ref(tensor)
             self.steps.append(
                 Copy(Ref(to.base, to.at + at), Ref(source.base, source.at + run.at),
                      run.block, run.count, run.block, run.step)
@@ -180,10 +140,10 @@ class _Lowering:
             at += run.block * run.count
 
     def _pad(self, op: Op) -> None:
-        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
+        given, out = self.values.tensor(op.inputs[0]), self.values.tensor(op.outputs[0])
         pads = constant(op, 1, self.graph)
-        self._padded(self._ref(given.index), given.shape, pads, given.zero_point,
-                     self._result(out.index))  # fmt: skip
+        self._padded(self.values.ref(given.index), given.shape, pads, given.zero_point,
+                     self.values.result(out.index))  # fmt: skip
 
     def _padded(
         self, source: Ref, shape: tuple[int, ...], pads: Array, value: int, to: Ref
@@ -216,12 +176,14 @@ class _Lowering:
             self.pending[out] = source, table
             return
         # indexed by the byte as unsigned: 0..127, then -128..-1
-        by_byte = np.roll(table, 128).astype(self._tensor(out).dtype)
-        given = self._ref(source)
-        self.steps.append(Table(self._result(out), given, self._tensor(out).size, by_byte))
+        by_byte = np.roll(table, 128).astype(self.values.tensor(out).dtype)
+        given = self.values.ref(source)
+        self.steps.append(
+            Table(self.values.result(out), given, self.values.tensor(out).size, by_byte)
+        )
 
     def _elementwise(self, op: Op) -> None:
-        a, b, out = (self._tensor(i) for i in (*op.inputs, *op.outputs))
+        a, b, out = (self.values.tensor(i) for i in (*op.inputs, *op.outputs))
         activation = int(op.options["fusedActivationFunction"])
         kind = AddScales if op.name == "ADD" else MulScales
         scales = kind(a, b, out, activation)
@@ -229,16 +191,16 @@ class _Lowering:
             raise ExportError(f"{op.name}: scales so far apart that its sum always saturates")
         refs = [self._broadcast(t, out) for t in (a, b)]
         self.steps.append(
-            Elementwise(op.name, self._result(out.index), refs[0], refs[1], out.size, scales)
+            Elementwise(op.name, self.values.result(out.index), refs[0], refs[1], out.size, scales)
         )
 
     def _broadcast(self, tensor: Tensor, out: Tensor) -> Ref:
         if tensor.size == out.size:
-            return self._ref(tensor.index)
+            return self.values.ref(tensor.index)
         indices = np.arange(tensor.size).reshape(tensor.shape)
         spread = np.broadcast_to(indices, out.shape)
-        to = self._scratch(f"{tensor.index}_as_{out.index}", out.size)
-        source = self._ref(tensor.index)
+        to = self.values.scratch(f"{tensor.index}_as_{out.index}", out.size)
+        source = self.values.ref(tensor.index)
         at = 0
         for run in runs(spread):
             self.steps.append(
@@ -251,12 +213,12 @@ class _Lowering:
     # ---- products and pools ----
 
     def _product(self, op: Op) -> None:
-        given, filter_, out = (self._tensor(i) for i in (*op.inputs[:2], *op.outputs))
+        given, filter_, out = (self.values.tensor(i) for i in (*op.inputs[:2], *op.outputs))
         weights = constant(op, 1, self.graph)
         if weights.dtype != np.int8 or filter_.zero_point != 0:
             raise ExportError(f"{op.name}: weights are {weights.dtype}, zero point "
                               f"{filter_.zero_point}; expected int8 and 0")  # fmt: skip
-        source = self._ref(given.index)
+        source = self.values.ref(given.index)
         outputs = out.shape[-1]
         depth = 0
         if op.name == "FULLY_CONNECTED":
@@ -301,7 +263,7 @@ class _Lowering:
             raise ExportError(f"{op.name}: a bias beyond 2^29")
         self.macs.append((op.name, down * across * flat.size))
         product = Product(
-            op.name, self._result(out.index), source, flat, bias.astype(np.int32), rows,
+            op.name, self.values.result(out.index), source, flat, bias.astype(np.int32), rows,
             row_size, row_step, down, down_step, across, across_step, depth,
             scaling(op, given, filter_, out),
         )  # fmt: skip
@@ -312,9 +274,9 @@ class _Lowering:
         if product.rows == 1 and product.down == product.across == 1:
             if tensor in self.wide:
                 return replace(product, wide=self.wide[tensor], widened=True)
-            self.wide[tensor] = self._scratch(f"{self.number}_wide", 2 * product.taps)
+            self.wide[tensor] = self.values.scratch(f"{self.number}_wide", 2 * product.taps)
             return replace(product, wide=self.wide[tensor])
-        return replace(product, wide=self._scratch(f"{self.number}_wide", 2 * product.taps))
+        return replace(product, wide=self.values.scratch(f"{self.number}_wide", 2 * product.taps))
 
     def _windows(
         self, op: Op, source: Ref, given: Tensor, kernel: tuple[int, ...]
@@ -324,13 +286,13 @@ class _Lowering:
         if not pads.any():
             return source, given.shape
         shape = tuple(int(n + p.sum()) for n, p in zip(given.shape, pads, strict=True))
-        to = self._scratch(f"{given.index}_padded_{self.number}", int(np.prod(shape)))
+        to = self.values.scratch(f"{given.index}_padded_{self.number}", int(np.prod(shape)))
         self._padded(source, given.shape, pads, given.zero_point, to)
         return to, shape
 
     def _mean(self, op: Op) -> None:
         """A depthwise product by ones."""
-        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
+        given, out = self.values.tensor(op.inputs[0]), self.values.tensor(op.outputs[0])
         axes = sorted({int(a) % len(given.shape) for a in constant(op, 1, self.graph).ravel()})
         axes = [a for a in axes if given.shape[a] > 1] or [0]
         first, last = axes[0], axes[-1] + 1
@@ -340,26 +302,26 @@ class _Lowering:
             int(np.prod(part, dtype=np.int64))
             for part in (given.shape[:first], given.shape[first:last], given.shape[last:])
         )
-        source = self._ref(given.index)
+        source = self.values.ref(given.index)
         self.macs.append((op.name, given.size))
         self.steps.append(
             Product(
-                op.name, self._result(out.index), source, np.ones((count, inner), np.int8),
+                op.name, self.values.result(out.index), source, np.ones((count, inner), np.int8),
                 np.full(inner, -count * given.zero_point, np.int32), 1, count * inner, 0,
                 outer, count * inner, 1, 0, inner, mean_scaling(given, out, count),
             )
         )  # fmt: skip
 
     def _pool(self, op: Op) -> None:
-        given, out = self._tensor(op.inputs[0]), self._tensor(op.outputs[0])
+        given, out = self.values.tensor(op.inputs[0]), self.values.tensor(op.outputs[0])
         window = int(op.options["filterHeight"]), int(op.options["filterWidth"])
         pads = same_pads(op, given.shape, window, None, None)
         low, high = fixed_point.activation_range(int(op.options["fusedActivationFunction"]), out)
         _, height, width, depth = given.shape
-        source = self._ref(given.index)
+        source = self.values.ref(given.index)
         self.steps.append(
             Pool(
-                op.name, self._result(out.index), source, height, width, depth, window,
+                op.name, self.values.result(out.index), source, height, width, depth, window,
                 (int(op.options["strideH"]), int(op.options["strideW"])),
                 (int(pads[1, 0]), int(pads[2, 0])), (out.shape[1], out.shape[2]), low, high,
             )

@@ -12,7 +12,7 @@ from made_words import PHRASE, make_household
 
 from training.backbone import layer_weights
 from training.batches import Batch
-from training.calibrate import false_scores, same_rate
+from training.calibrate import best_scores, false_scores, same_rate
 from training.evaluate import listen
 from training.household import gather_household
 from training.runs import Run
@@ -45,10 +45,7 @@ def told_apart(bundle: Bundle, folder: Path) -> float:
     talk: list[float] = []
     for stream in StreamFolder.open(folder).streams:
         heard = listen(bundle, stream)
-        at = heard.trace["time_s"]
-        for truth in stream.truths:
-            said = (at >= truth.start_s) & (at <= truth.end_s + 1)
-            takes.append(heard.trace["score"][said].max(initial=0.0))
+        takes += best_scores(heard).tolist()
         if not stream.truths:
             talk += false_scores(bundle, heard).tolist()
     assert len(takes) == 12 and talk

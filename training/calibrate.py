@@ -63,18 +63,12 @@ def operating_points(
         raise WakewordError("no speech was kept aside, so no threshold can be chosen")
     scores = np.sort(np.concatenate([false_scores(bundle, one) for one in heard]))[::-1]
     best = np.sort(np.concatenate([np.empty(0), *(best_scores(one) for one in near)]))[::-1]
-    return tuple(
-        OperatingPoint(
-            t.name,
-            round(
-                max(
-                    _threshold(scores, hours, t.fa_per_hour), _exceeded_by(best, t.near_miss_share)
-                ),
-                4,
-            ),
-        )
-        for t in targets
-    )
+    points = []
+    for target in targets:
+        by_rate = _threshold(scores, hours, target.fa_per_hour)
+        by_near_misses = _exceeded_by(best, target.near_miss_share)
+        points.append(OperatingPoint(target.name, round(max(by_rate, by_near_misses), 4)))
+    return tuple(points)
 
 
 def best_scores(heard: Heard) -> npt.NDArray[np.float64]:
