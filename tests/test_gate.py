@@ -54,6 +54,31 @@ def test_open_hands_out_each_unit_once_and_closes_after_the_hangover(voice):
     assert open_units <= round(0.3 / UNIT_S) + 1
 
 
+@pytest.mark.parametrize("pause_s", [0.3, 0.6, 0.75])
+def test_a_voice_that_comes_back_soon_is_heard_on_without_gap_or_repetition(voice, pause_s):
+    gate = VadGate(GateSpec(hangover_s=0.3, pre_roll_s=0.6))
+    pause = [QUIET] * round(pause_s / UNIT_S)
+    stream = units(voice) + pause + units(voice)
+    heard = [gate.push(unit) for unit in stream]
+    freshly = [i for i, (_, afresh) in enumerate(heard) if afresh]
+    assert len(freshly) == 1
+    if pause_s > 0.5:  # it slept meanwhile
+        assert not all(len(samples) for samples, _ in heard[freshly[0] :])
+    after_opening = np.concatenate([samples for samples, _ in heard])
+    until = max(i for i, (samples, _) in enumerate(heard) if len(samples))
+    started = max(0, freshly[0] - 20)
+    assert np.array_equal(after_opening, np.concatenate(stream[started : until + 1]))
+
+
+def test_after_a_longer_pause_the_network_starts_afresh_on_the_pre_roll(voice):
+    gate = VadGate(GateSpec(hangover_s=0.3, pre_roll_s=0.6))
+    stream = units(voice) + [QUIET] * 60 + units(voice)
+    openings = [(i, s) for i, u in enumerate(stream) for s, afresh in [gate.push(u)] if afresh]
+    assert len(openings) == 2
+    i, samples = openings[1]
+    assert np.array_equal(samples, np.concatenate(stream[i - 20 : i + 1]))
+
+
 def test_endless_voice_restarts_the_network_on_the_pre_roll(voice):
     spec = GateSpec(max_open_s=3.0, pre_roll_s=0.6)
     gate = VadGate(spec)

@@ -46,8 +46,8 @@ class GateSpec:
     """When the network may sleep."""
 
     vad_mode: int = 1  # WebRTC aggressiveness, 0 lets most through, 3 least
-    hangover_s: float = 0.6  # stays open this long after the last voiced 30 ms
-    pre_roll_s: float = 0.9  # audio from before the opening that is replayed
+    hangover_s: float = 0.3  # stays open this long after the last voiced 30 ms
+    pre_roll_s: float = 0.6  # audio from before the opening that is replayed
     max_open_s: float = 30.0  # open longer than this, the network restarts on the pre-roll
 
     def __post_init__(self) -> None:

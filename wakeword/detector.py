@@ -125,10 +125,11 @@ class Detector:
         data = np.concatenate((self._rest, block)) if len(self._rest) else block.copy()
         whole = len(data) - len(data) % STEP_SAMPLES
         detections: list[Detection] = []
+        gate = self._gate
         for start in range(0, whole, STEP_SAMPLES):
             samples, afresh = data[start : start + STEP_SAMPLES], False
-            if self._gate:
-                samples, afresh = self._gate.push(samples)
+            if gate:
+                samples, afresh = gate.push(samples)
             self._unit += 1
             if len(samples):
                 detections += self._hear(samples, afresh)

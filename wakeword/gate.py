@@ -2,7 +2,9 @@
 
 WebRTC's voice activity detector decides every 30 ms. It opens at the first voiced 30 ms, hands out
 the pre-roll (the audio just before) so that no beginning is lost, and closes when nothing was
-voiced for the hangover. While it is closed nothing else runs.
+voiced for the hangover. While it is closed nothing else runs. When a voice comes back before a
+whole pre-roll has passed, the network goes on where it stopped, with what it missed: a pause within
+a sentence costs nothing twice, and nothing of it is lost.
 """
 
 from __future__ import annotations
@@ -57,25 +59,34 @@ class VadGate:
         self.is_open = False
         self._open_units = 0
         self._quiet_units = 0
+        # Since it closed; more than a pre-roll, and the network starts afresh.
+        self._missed_units = self._pre_roll_units + 1
 
     def push(self, unit: Int16) -> tuple[Int16, bool]:
         """(480,) int16 -> the samples to hear now, and whether the network starts afresh on them.
 
-        Closed: no samples. Opening: the pre-roll and this unit, afresh. Open: this unit. Open for
-        longer than ``max_open_s``: afresh on the pre-roll, at the next unvoiced unit, or at twice
-        that time without one; a network that carries its state for ever hears worse.
+        Closed: no samples. Opening: the pre-roll and this unit, afresh; or, closed for less than a
+        pre-roll, what came since and this unit, going on. Open: this unit. Open for longer than
+        ``max_open_s``: afresh on the pre-roll, at the next unvoiced unit, or at twice that time
+        without one; a network that carries its state for ever hears worse.
         """
         voiced = self._is_voiced(unit)
         self._ring.append(unit)
         if not self.is_open:
             if not voiced:
+                self._missed_units += 1
                 return _NOTHING, False
             self.is_open = True
             self._quiet_units = 0
-            return self._afresh()
+            missed = self._missed_units
+            if missed > self._pre_roll_units:
+                return self._afresh()
+            self._open_units += 1 + missed
+            return np.concatenate(list(self._ring)[-missed - 1 :]), False
         self._quiet_units = 0 if voiced else self._quiet_units + 1
         if self._quiet_units > self._hangover_units:
             self.is_open = False
+            self._missed_units = 1
             return _NOTHING, False
         self._open_units += 1
         limit = self._max_open_units

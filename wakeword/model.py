@@ -44,6 +44,7 @@ class StreamingModel:
         self.name = name
         self.reset()
         given, results = self._details()
+        self._input_index = int(given[0]["index"])
         shape = tuple(int(n) for n in given[0]["shape"])
         if len(given) != 1 or len(shape) != 3 or shape[0] != 1 or shape[2] != N_CHANNELS:
             raise BundleError(f"{name}: takes {len(given)} inputs, the first {shape}; "
@@ -95,7 +96,6 @@ class StreamingModel:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise self._refused(error) from None
-        self._input_index = self._details()[0][0]["index"]
 
     def _details(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Of the inputs and of the outputs; one of each at least."""

@@ -71,6 +71,6 @@ def settings(spec: GateSpec) -> dict[str, MakeGate]:
     def other(**seconds: float) -> MakeGate:
         return lambda: VadGate(replace(spec, **seconds))
 
-    table = {f"pre-roll {s:g} s": other(pre_roll_s=s) for s in (0.3, 0.6, 1.2)}
-    table |= {f"hangover {s:g} s": other(hangover_s=s) for s in (0.15, 0.3, 0.45, 0.9)}
+    table = {f"pre-roll {s:g} s": other(pre_roll_s=s) for s in (0.3, 0.45, 0.9, 1.2)}
+    table |= {f"hangover {s:g} s": other(hangover_s=s) for s in (0.15, 0.45, 0.6, 0.9)}
     return table | {f"afresh after {s:g} s": other(max_open_s=s) for s in (10.0, 120.0, 1e6)}
