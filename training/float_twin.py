@@ -14,7 +14,7 @@ from training.wake_head import WakeHead
 from wakeword.audio import Float32
 from wakeword.bundle import Bundle
 from wakeword.errors import WakewordError
-from wakeword.frontend import dequantize, quantize
+from wakeword.frontend import Int8, dequantize, quantize
 from wakeword.phrase import PhraseSpec, SecondEar
 from wakeword.spec import parse, tomllib
 
@@ -64,9 +64,14 @@ class FloatModel:
         """Empty history."""
         self._stream.reset()
 
-    def step(self, frames: Float32) -> float:
-        """(stride, 40) float32 frames -> probability of the phrase, 0..1."""
-        self._said = self._stream.step(dequantize(quantize(frames)))
+    @staticmethod
+    def quantized(frames: Float32) -> Int8:
+        """The frames as the int8 network would have them."""
+        return quantize(frames)
+
+    def run(self, frames: Int8) -> float:
+        """(stride, 40) such frames -> probability of the phrase, 0..1."""
+        self._said = self._stream.step(dequantize(frames))
         return float(self._said["wake"][0])
 
     def raw(self, name: str) -> np.ndarray:

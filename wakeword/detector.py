@@ -7,17 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES, Float32, Int16
+from wakeword.audio import HOP_SAMPLES, SAMPLE_RATE, STEP_SAMPLES, Int16
 from wakeword.bundle import Bundle
 from wakeword.decision import Decision, Detection
 from wakeword.errors import BundleError
-from wakeword.frontend import N_CHANNELS, FrontEnd
+from wakeword.frontend import N_CHANNELS, FrontEnd, Int8
 from wakeword.gate import UNIT_S, VadGate, widest
 from wakeword.model import StreamingModel
 from wakeword.phrase import SecondEar
 
 _INT16 = np.dtype(np.int16)
 
+FRAMES_A_UNIT = STEP_SAMPLES // HOP_SAMPLES
+BURST_UNITS = 100  # that are heard in one call at most, to bound the memory that it takes
+
+# Samples to hear, each with the number of units that have come with them.
+Burst = list[tuple[int, Int16]]
 # Called with (unit index, bundle index, smoothed score) for every unit that a network heard.
 Trace = Callable[[int, int, float], None]
 
@@ -125,14 +130,23 @@ class Detector:
         data = np.concatenate((self._rest, block)) if len(self._rest) else block.copy()
         whole = len(data) - len(data) % STEP_SAMPLES
         detections: list[Detection] = []
-        gate = self._gate
+        burst: Burst = []
+        gate, unit = self._gate, self._unit
         for start in range(0, whole, STEP_SAMPLES):
             samples, afresh = data[start : start + STEP_SAMPLES], False
             if gate:
                 samples, afresh = gate.push(samples)
-            self._unit += 1
+            unit += 1
+            if burst and (afresh or len(burst) >= BURST_UNITS):
+                detections += self._hear(burst)
+                burst = []
+            if afresh:
+                self._restart()
             if len(samples):
-                detections += self._hear(samples, afresh)
+                burst.append((unit, samples))
+        if burst:
+            detections += self._hear(burst)
+        self._unit = unit
         self._rest = data[whole:]
         return detections
 
@@ -160,21 +174,24 @@ class Detector:
             self._gate.reset()
         self._restart()
 
-    def _hear(self, samples: Int16, afresh: bool) -> list[Detection]:
-        """One unit, or a pre-roll and the unit that opened the gate."""
-        self._heard_units += 1
-        if afresh:
-            self._restart()
-        # A pre-roll is heard again under the numbers that its units had when they came.
-        first = self._unit - len(samples) // STEP_SAMPLES
+    def _hear(self, burst: Burst) -> list[Detection]:
+        """Units without a fresh start between them; the front end takes them in one call."""
+        self._heard_units += len(burst)
+        samples = np.concatenate([s for _, s in burst]) if len(burst) > 1 else burst[0][1]
+        frames = self._front_end.push(samples)
+        inputs = [listener.model.quantized(frames) for listener in self._listeners]
+        # Each unit brings FRAMES_A_UNIT, but the first after a start only one.
+        first, last = 0, len(frames) - FRAMES_A_UNIT * (len(samples) // STEP_SAMPLES - 1)
         detections = []
-        for i in range(len(samples) // STEP_SAMPLES):
-            frames = self._front_end.push(samples[i * STEP_SAMPLES : (i + 1) * STEP_SAMPLES])
-            for n, listener in enumerate(self._listeners):
-                if listener.hear(frames, first + i):
-                    detections.append(listener.detection(self.time_s))
-                if self.trace:
-                    self.trace(first + i, n, listener.decision.score)
+        for self._unit, came in burst:
+            # A pre-roll is heard again under the numbers that its units had when they came.
+            for unit in range(self._unit - len(came) // STEP_SAMPLES, self._unit):
+                for n, listener in enumerate(self._listeners):
+                    if listener.hear(inputs[n][first:last], unit):
+                        detections.append(listener.detection(self.time_s))
+                    if self.trace:
+                        self.trace(unit, n, listener.decision.score)
+                first, last = last, last + FRAMES_A_UNIT
         return detections
 
     def _restart(self) -> None:
@@ -209,7 +226,7 @@ class _Listener:
             second_ear=second_ear(bundle, self.model),
         )
         self._fresh = True
-        self._frames: Float32 = np.empty((0, N_CHANNELS), np.float32)
+        self._frames: Int8 = np.empty((0, N_CHANNELS), np.int8)
 
     def restart(self) -> None:
         if not self._fresh:
@@ -218,15 +235,17 @@ class _Listener:
         self._frames = self._frames[:0]
         self.decision.restart()
 
-    def hear(self, frames: Float32, unit: int) -> bool:
-        """Run the steps that these frames complete; True if the phrase was decided in one."""
+    def hear(self, frames: Int8, unit: int) -> bool:
+        """Run the steps that these frames, as the model's input, complete; True if the phrase was
+        decided in one.
+        """
         stride = self.model.stride
         data = np.concatenate((self._frames, frames)) if len(self._frames) else frames
         fired = False
         whole = len(data) - len(data) % stride
         for start in range(0, whole, stride):
             self._fresh = False
-            probability = self.model.step(data[start : start + stride])
+            probability = self.model.run(data[start : start + stride])
             if self.decision.second_ear:
                 self.decision.second_ear.push(self.model.raw(self.decision.second_ear.spec.output))
             fired |= self.decision.push(unit, probability)

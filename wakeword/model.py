@@ -114,8 +114,12 @@ class StreamingModel:
 
     def step(self, frames: Float32) -> float:
         """(stride, 40) float32 frames -> probability of the phrase, 0..1."""
+        return self.run(self.quantized(frames))
+
+    def run(self, frames: Int8) -> float:
+        """As :meth:`step`, for frames that are :meth:`quantized` already."""
         interpreter = self._interpreter
-        interpreter.set_tensor(self._input_index, self._quantized(frames)[np.newaxis])
+        interpreter.set_tensor(self._input_index, frames[np.newaxis])
         interpreter.invoke()
         raw = int(interpreter.get_tensor(self._wake_index).item())
         return float((raw - self._wake_zero) * self._wake_scale)
@@ -136,7 +140,8 @@ class StreamingModel:
         """What one step of the named raw output is worth."""
         return float(self._results[name]["quantization"][0])
 
-    def _quantized(self, frames: Float32) -> Int8:
+    def quantized(self, frames: Float32) -> Int8:
+        """Any number of frames as the model's input, same shape."""
         if self._exact:
             return quantize(frames)
         scaled = np.rint(frames / self._scale) + self._zero_point

@@ -1,6 +1,7 @@
 """CPU, memory and start-up of the detector beside pymicro-wakeword, in one run.
 
-    python benchmarks/device/cpu.py [--json OUT] [--minutes 60] [--rounds 5] [--openwakeword PYTHON]
+    python benchmarks/device/cpu.py [--json OUT] [--minutes 60] [--rounds 5] [--only KIND]
+        [--openwakeword PYTHON]
 
 Each contender hears the same audio in a process of its own; the rounds alternate between them, and
 the medians and the ratios to pymicro-wakeword are printed. CPU is user + system time of the whole
@@ -41,6 +42,7 @@ def main() -> None:
     arguments.add_argument("--json", type=Path)
     arguments.add_argument("--minutes", type=float, default=60.0)
     arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--only", default="", help="kinds of audio with this in their name")
     arguments.add_argument("--openwakeword", metavar="PYTHON")
     arguments.add_argument("--contender", help=argparse.SUPPRESS)
     arguments.add_argument("--audio", type=Path, help=argparse.SUPPRESS)
@@ -51,6 +53,8 @@ def main() -> None:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for kind, audio in make_audio(options.minutes).items():
+            if options.only not in kind:
+                continue
             path = Path(folder) / f"{kind}.raw"
             path.write_bytes(audio.tobytes())
             results[kind] = compare(path, options.rounds, options.openwakeword)
