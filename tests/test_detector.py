@@ -51,6 +51,20 @@ def test_the_block_size_changes_nothing(recording, expected, block_samples):
     assert pushed(Detector.load(NAME), recording, block_samples) == expected
 
 
+def test_nor_does_it_change_any_score_or_when_it_came(recording):
+    def rows(block_samples: int) -> list[tuple[int, float, float]]:
+        said: list[tuple[int, float, float]] = []
+        detector = Detector.load(
+            NAME, trace=lambda unit, _, score: said.append((unit, detector.time_s, score))
+        )
+        pushed(detector, recording, block_samples)
+        return said
+
+    each_unit = rows(STEP_SAMPLES)
+    assert len(each_unit) > 500
+    assert rows(1440) == rows(len(recording)) == each_unit
+
+
 def test_single_samples_change_nothing(recording, expected):
     audio = recording[: 5 * SAMPLE_RATE]
     heard = [d for d in expected if d.time_s < 5]

@@ -20,17 +20,20 @@ import resource
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from wakeword.audio import SAMPLE_RATE, read_file
+from wakeword.capture import BLOCK_S
 from wakeword.decision import Detection
 from wakeword.demo import RECORDING
 from wakeword.detector import Detector
 from wakeword.model import runtime_name
 
+BLOCK = round(BLOCK_S * SAMPLE_RATE)
 PART_S = 60
 PARTS_AN_HOUR = 60
 SPEECH_SHARE = 0.2
@@ -63,9 +66,11 @@ def rss_mb(pid: int | str = "self") -> float:
 def hear_hour(detector: Detector, recording: np.ndarray, seed: int) -> list[Detection]:
     """An hour, after half a minute of silence in which the one before it is forgotten."""
     rng = np.random.default_rng(seed)
-    found = detector.push(np.zeros(SAMPLE_RATE * 30, np.int16))
-    for _ in range(PARTS_AN_HOUR):
-        found += detector.push(part(rng, recording))
+    found: list[Detection] = []
+    minutes = (part(rng, recording) for _ in range(PARTS_AN_HOUR))
+    for audio in chain([np.zeros(SAMPLE_RATE * 30, np.int16)], minutes):
+        for start in range(0, len(audio), BLOCK):  # as `wakeword listen` gets them
+            found += detector.push(audio[start : start + BLOCK])
     return found
 
 
