@@ -37,7 +37,7 @@ from training.streams import NEAR_MISSES, PHRASES, SPEECH
 from wakeword.audio import Float32, read_file
 from wakeword.bundle import Bundle
 from wakeword.detector import Detector
-from wakeword.frontend import N_CHANNELS, FrontEnd, dequantize, quantize
+from wakeword.frontend import N_CHANNELS, FrontEnd, Int8, dequantize, quantize
 from wakeword.model import _interpreter_maker
 from wakeword.phrase import PhraseSpec, SecondEar
 from wakeword.spec import write_atomic
@@ -61,9 +61,13 @@ class WideModel:
         self._outputs = {"wake": min(outputs, key=lambda o: int(np.prod(o["shape"])))}
         self._outputs["phones"] = max(outputs, key=lambda o: int(np.prod(o["shape"])))
 
-    def step(self, frames: Float32) -> float:
+    @staticmethod
+    def quantized(frames: Float32) -> Int8:
+        return quantize(frames)
+
+    def run(self, frames: Int8) -> float:
         scale, _ = self._input["quantization"]
-        raw = np.rint(dequantize(quantize(frames)) / scale).clip(-32768, 32767)
+        raw = np.rint(dequantize(frames) / scale).clip(-32768, 32767)
         self._interpreter.set_tensor(self._input["index"], raw.astype(np.int16)[np.newaxis])
         self._interpreter.invoke()
         out = self._outputs["wake"]
