@@ -70,12 +70,34 @@ def test_a_voice_that_comes_back_soon_is_heard_on_without_gap_or_repetition(voic
     assert np.array_equal(after_opening, np.concatenate(stream[started : until + 1]))
 
 
+def test_asleep_every_second_unit_is_looked_at_and_the_pre_roll_holds_the_others(voice):
+    looked: list[int] = []
+
+    def make_voice():
+        return lambda unit: looked.append(int(unit[0])) or int(unit[0]) >= 100
+
+    spec = GateSpec(hangover_s=0.3, pre_roll_s=0.6)
+    # Units that carry their own numbers; from unit 100 on there is a voice.
+    for silence in (100, 101):
+        looked.clear()
+        gate = VadGate(spec, make_voice)
+        numbers = [*range(100 - silence, 100), *range(100, 110)]
+        heard = [gate.push(np.full(STEP_SAMPLES, n, np.int16)) for n in numbers]
+        opening = next(i for i, (samples, _) in enumerate(heard) if len(samples))
+        assert numbers[opening] in (100, 101)
+        assert len([n for n in looked if n < 100]) in (silence // 2, silence // 2 + 1)
+        samples, afresh = heard[opening]
+        assert afresh and 100 in samples and len(samples) == 21 * STEP_SAMPLES
+        assert [n for n in looked if n >= numbers[opening]] == numbers[opening:]
+
+
 def test_after_a_longer_pause_the_network_starts_afresh_on_the_pre_roll(voice):
     gate = VadGate(GateSpec(hangover_s=0.3, pre_roll_s=0.6))
     stream = units(voice) + [QUIET] * 60 + units(voice)
     openings = [(i, s) for i, u in enumerate(stream) for s, afresh in [gate.push(u)] if afresh]
     assert len(openings) == 2
     i, samples = openings[1]
+    assert i - (len(units(voice)) + 60) <= 3, "the voice opens it, at most a unit late"
     assert np.array_equal(samples, np.concatenate(stream[i - 20 : i + 1]))
 
 

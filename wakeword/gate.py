@@ -59,8 +59,8 @@ class VadGate:
         self.is_open = False
         self._open_units = 0
         self._quiet_units = 0
-        # Since it closed; more than a pre-roll, and the network starts afresh.
-        self._missed_units = self._pre_roll_units + 1
+        # Since it closed; with more than a pre-roll it is asleep, and the network starts afresh.
+        self._missed_units = 2 * self._pre_roll_units + 1
 
     def push(self, unit: Int16) -> tuple[Int16, bool]:
         """(480,) int16 -> the samples to hear now, and whether the network starts afresh on them.
@@ -70,19 +70,20 @@ class VadGate:
         ``max_open_s``: afresh on the pre-roll, at the next unvoiced unit, or at twice that time
         without one; a network that carries its state for ever hears worse.
         """
-        voiced = self._is_voiced(unit)
         self._ring.append(unit)
         if not self.is_open:
-            if not voiced:
-                self._missed_units += 1
+            self._missed_units += 1
+            asleep = self._missed_units > self._pre_roll_units + 1
+            # Asleep, a voice is looked for in every second unit: the pre-roll holds the other, too.
+            if (asleep and self._missed_units % 2) or not self._is_voiced(unit):
                 return _NOTHING, False
             self.is_open = True
             self._quiet_units = 0
-            missed = self._missed_units
-            if missed > self._pre_roll_units:
+            if asleep:
                 return self._afresh()
-            self._open_units += 1 + missed
-            return np.concatenate(list(self._ring)[-missed - 1 :]), False
+            self._open_units += self._missed_units
+            return np.concatenate(list(self._ring)[-self._missed_units :]), False
+        voiced = self._is_voiced(unit)
         self._quiet_units = 0 if voiced else self._quiet_units + 1
         if self._quiet_units > self._hangover_units:
             self.is_open = False
