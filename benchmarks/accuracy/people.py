@@ -84,6 +84,14 @@ def by_pitch(point: dict, tables: Tables) -> dict:
     return result
 
 
+def without_events(point: dict) -> None:
+    """Counts only; every single miss and false accept stands at the first point alone."""
+    for of in point["phrases"].values():
+        del of["missed"]
+    for of in point["speech"].values():
+        of.pop("false", None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle")
@@ -115,6 +123,8 @@ def main() -> None:
     ]
     for point in card["points"]:
         point["missed_by_f0_band"] = by_pitch(point, tables)
+    for point in card["points"][1:]:
+        without_events(point)
     write_atomic(args.out, json.dumps(card, separators=(",", ":")).encode() + b"\n")
     for line in table(card):
         print(line)

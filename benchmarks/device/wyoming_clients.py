@@ -1,6 +1,6 @@
 """How many Wyoming clients one core serves: CPU of the service per second of audio streamed.
 
-    python benchmarks/device/wyoming.py [CLIENTS]
+    python benchmarks/device/wyoming_clients.py [CLIENTS]
 
 Each client sends the demo's minute in chunks of 64 ms, as fast as the service takes it.
 """
