@@ -4,8 +4,8 @@ WebRTC's voice activity detector decides every 30 ms. It opens at the first voic
 the pre-roll (the audio just before) so that no beginning is lost, and closes when nothing was
 voiced for the hangover. While it is closed nothing else runs. When a voice comes back before a
 whole pre-roll has passed, the network goes on where it stopped, with what it missed: a pause within
-a sentence costs nothing twice, and nothing of it is lost. Closed for longer, it looks for a voice in
-every second 30 ms only: the detector of voices is then most of what listening costs.
+a sentence costs nothing twice, and nothing of it is lost. Closed for longer, it looks for a voice
+in every second 30 ms only: the detector of voices is then most of what listening costs.
 """
 
 from __future__ import annotations
