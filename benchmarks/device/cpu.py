@@ -30,7 +30,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# numpy is imported where it is used: not every contender needs it.
+# Not imported here: what a contender imports is part of its start-up.
 if TYPE_CHECKING:
     import numpy as np
 
