@@ -23,6 +23,12 @@ SEED = 1
 NEAR_TEXTS = 150  # different near misses
 MEMBERS = 2  # networks heard as one
 LEAST_MINUTES = 5.0
+# Few voices speak for all people: wider than the usual warps, and uneven stress beside them.
+_WARP = """[scenes.spec.warp]
+pitch = [0.7, 1.5]
+formant = [0.82, 1.25]
+tempo = [0.65, 1.5]
+"""
 LEAST_TALKERS = 10  # some of them are kept aside to choose thresholds by
 
 
@@ -164,7 +170,8 @@ duration_s = {longest_s + 0.3:.1f}
 positives = [1, 1]
 negatives = [0, 1]
 cold_start = 0.3
-
+emphasis_share = 0.6
+{_WARP}
 [[scenes]]
 name = "near"
 count = {near}
@@ -174,7 +181,8 @@ positives = [0, 0]
 negatives = [1, 2]
 speech_share = 0.2
 cold_start = 0.3
-
+emphasis_share = 0.6
+{_WARP}
 [[scenes]]
 name = "long"
 count = {long}
@@ -182,7 +190,8 @@ count = {long}
 duration_s = 10.0
 positives = [0, 3]
 negatives = [1, 4]
-
+emphasis_share = 0.6
+{_WARP}
 [network]
 size = "standard"
 backbone = "english"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from data_tools.engines.engine import Engine, Voice, run
@@ -21,13 +20,11 @@ class Espeak(Engine):
     def voices(self, language: str) -> list[Voice]:
         """Accents of the language, each plain and in every variant."""
         accents = []
-        for row in _rows(language):
+        for row in rows(language):
             file, spoken = row[4], row[1]
-            # mbrola voices need mbrola and their own data
-            needs_mbrola = file.startswith("mb/")
-            if spoken != "variant" and (not needs_mbrola or shutil.which("mbrola")):
+            if spoken != "variant" and not file.startswith("mb/"):  # those are people's: mbrola.py
                 accents.append(spoken)
-        variants = sorted({row[4].removeprefix("!v/") for row in _rows("variant")})
+        variants = sorted({row[4].removeprefix("!v/") for row in rows("variant")})
         return [
             Voice(
                 engine=self.name,
@@ -58,7 +55,7 @@ class Espeak(Engine):
         )  # fmt: skip
 
 
-def _rows(kind: str) -> list[list[str]]:
+def rows(kind: str) -> list[list[str]]:
     """The table that ``--voices=KIND`` prints, without its header."""
     lines = run([Espeak.program, f"--voices={kind}"]).splitlines()[1:]
     return [row for row in (line.split() for line in lines) if len(row) >= 5]
