@@ -7,6 +7,7 @@ import shutil
 import stat
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +18,20 @@ from data_tools.cli import data
 from data_tools.dataset import Dataset
 from data_tools.engines import ENGINES
 from data_tools.engines.engine import EngineError
+from data_tools.licences import allows_products
 from data_tools.synth import wordings
 from data_tools.takes import check_take
 from wakeword.audio import read_file
 from wakeword.errors import WakewordError
 
-DEBIAN = {"espeak-ng": "espeak-ng", "flite": "flite", "festival": "festival"}
+DEBIAN = {
+    "espeak-ng": "espeak-ng",
+    "flite": "flite",
+    "festival": "festival",
+    # of its components contrib and non-free, so not in tests/system-packages.txt
+    "mbrola": "mbrola mbrola-us1 mbrola-de5",
+    "pico": "libttspico-utils",
+}
 PHRASE = "Robert turn on"
 
 
@@ -38,10 +47,10 @@ def run(*arguments):
     return result
 
 
-def need(*programs: str) -> None:
-    for program in programs:
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed (on Debian: apt install {DEBIAN[program]})")
+def need(*names: str) -> None:
+    for name in names:
+        if not ENGINES[name]().installed():
+            pytest.skip(f"{name} is not installed (on Debian: apt install {DEBIAN[name]})")
 
 
 def audio_of(folder) -> dict[str, str]:
@@ -90,6 +99,31 @@ def test_an_odd_text_is_said_and_not_run(name, tmp_path):
     assert not (tmp_path / "bad").exists()
 
 
+def test_voices_of_mbrola_are_people_and_not_for_products():
+    need("mbrola")
+    voices = ENGINES["mbrola"]().voices("en")
+    assert len({voice.speaker for voice in voices}) == len(voices)
+    assert {voice.sex for voice in voices} <= {"m", "f"}
+    assert not any(allows_products(voice.licence) for voice in voices)
+    espeak = ENGINES["espeak-ng"]().voices("en")
+    assert not any("mb-" in voice.name for voice in espeak)
+    # and those that have no diphones here are not offered
+    german = {voice.speaker for voice in ENGINES["mbrola"]().voices("de")}
+    assert {path.name for path in Path("/usr/share/mbrola").glob("de*")} == {
+        speaker.removeprefix("mbrola ") for speaker in german
+    }
+
+
+def test_pico_says_signs_that_it_would_take_for_tags(tmp_path):
+    need("pico")
+    engine = ENGINES["pico"]()
+    voice = engine.voices("en")[0]
+    engine.say("lamp & <light> on", voice, 1.0, 1.0, tmp_path / "signs.wav")
+    engine.say("lamp light on", voice, 1.0, 1.0, tmp_path / "plain.wav")
+    lengths = [len(read_file(tmp_path / name)) for name in ("signs.wav", "plain.wav")]
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.1)
+
+
 def test_espeak_speaks_other_languages_and_says_when_it_has_none():
     need("espeak-ng")
     engine = ENGINES["espeak-ng"]()
@@ -124,7 +158,7 @@ def test_clips_say_who_speaks_with_what_licence_and_are_trimmed(tmp_path):
     texts.write_text("# near misses\nRobert turn off\nturn on\n")
     run(
         tmp_path / "d", "--phrase", PHRASE, "--count", 6, "--near-misses", 4, "--texts", texts,
-        "--seed", 5,
+        "--seed", 5, "--engine", "flite", "--engine", "espeak-ng",
     )  # fmt: skip
     dataset = Dataset.open(tmp_path / "d")
     clips = dataset.clips()

@@ -26,9 +26,7 @@ class Mbrola(Engine):
 
     name = "mbrola"
     program = "mbrola"
-    install = (
-        "apt install espeak-ng mbrola mbrola-us1 mbrola-en1 (Debian: components contrib, non-free)"
-    )
+    install = "apt install espeak-ng mbrola mbrola-us1 (Debian: contrib and non-free)"
 
     def installed(self) -> bool:
         """Whether both programs are there."""

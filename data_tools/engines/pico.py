@@ -29,7 +29,12 @@ class Pico(Engine):
         """They all come with the program."""
         return [
             Voice(
-                self.name, name, f"pico {human}", "Apache-2.0", "f", name.partition("-")[2].lower()
+                engine=self.name,
+                name=name,
+                speaker=f"pico {human}",
+                licence="Apache-2.0",
+                sex="f",
+                accent=name.partition("-")[2].lower(),
             )
             for name, human in VOICES.items()
             if name.partition("-")[0] == language.partition("-")[0]
@@ -37,12 +42,10 @@ class Pico(Engine):
 
     def say(self, text: str, voice: Voice, speed: float, pitch: float, wav: Path) -> None:
         """Speed and pitch through the engine's own tags, in percent, within what it takes."""
-        plain = re.sub(r"[<>&]", " ", text)  # it would take them for tags
-        speed_level = min(max(round(100 * speed), 20), 500)
-        pitch_level = min(max(round(100 * pitch), 50), 200)
-        tagged = (
-            f'<speed level="{speed_level}"><pitch level="{pitch_level}">{plain}</pitch></speed>'
-        )
+        tagged = re.sub(r"[<>&]", " ", text)  # it would take them for tags
+        for tag, factor, least, most in (("pitch", pitch, 50, 200), ("speed", speed, 20, 500)):
+            level = min(max(round(100 * factor), least), most)
+            tagged = f'<{tag} level="{level}">{tagged}</{tag}>'
         run([self.program, "--lang", voice.name, "--wave", str(wav), "--", tagged])
         if not wav.exists():  # its status is 0 whatever happens
             raise EngineError(f"pico2wave: {voice.name} did not say {text!r}")
