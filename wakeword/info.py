@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 
 from wakeword.bundle import DEFAULT_NAME, Bundle, Measure
+from wakeword.card import card
 from wakeword.model import StreamingModel, runtime_name
 from wakeword.spec import to_table
 
@@ -18,12 +19,16 @@ _SHARES = {"frr": "misses", "near_miss_rate": "fires at"}
 @click.command()
 @click.argument("bundle", default=DEFAULT_NAME)
 @click.option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
-def info(bundle: str, as_json: bool) -> None:
+@click.option("--card", "as_card", is_flag=True, help="A model card in Markdown.")
+def info(bundle: str, as_json: bool, as_card: bool) -> None:
     """Show a BUNDLE: a path to its .json, or a shipped bundle's name."""
     loaded = Bundle.load(bundle)
     model = StreamingModel.of(loaded)  # checks that manifest and model agree
     if as_json:
         click.echo(json.dumps(to_table(loaded.manifest), indent=2, ensure_ascii=False))
+        return
+    if as_card:
+        click.echo(card(loaded), nl=False)
         return
     manifest, extension = loaded.manifest, loaded.extension
     gate = extension.gate
