@@ -104,6 +104,11 @@ def test_no_more_near_misses_fire_than_a_point_allows(bundle: Bundle) -> None:
     free, strict = operating_points(bundle, [talk], [Target("eager", 1.0), limited], [near])
     fired = [len(count(bundle, [near], point.threshold).heard) for point in (free, strict)]
     assert fired[0] > 4 >= fired[1] >= 3
+    # Of 40 the share would be none: the highest alone must not decide.
+    few = tuple(Truth(end - 1, end, CLIP) for end in ends[:40])
+    odd = heard({float(ends[0]) + 0.1: 0.95, float(ends[1]) + 0.1: 0.4}, few, 700)
+    (alone,) = operating_points(bundle, [talk], [limited], [odd])
+    assert len(count(bundle, [odd], alone.threshold).heard) == 1
     with pytest.raises(ValueError, match="near_miss_share is 0; expected over 0"):
         Target("balanced", 0.5, near_miss_share=0)
 

@@ -10,6 +10,7 @@ import pytest
 
 from data_tools.clip import Clip
 from data_tools.dataset import Dataset, DatasetInfo
+from data_tools.engines import ENGINES
 from training import new_phrase
 from training.config import read_recipe
 from wakeword.cli import main
@@ -59,6 +60,15 @@ def test_the_recipe_reads_back_as_what_was_typed(
     assert {scenes.name for scenes in recipe.scenes} == {"short", "near", "long"}
     longest_s = recipe.scenes[0].spec.duration_s
     assert recipe.batch.frames / 100 <= longest_s, "a window must fit into the scenes"
+
+
+def test_of_many_voices_one_in_eight_is_kept_aside(tmp_path: Path) -> None:
+    (tmp_path / "spoken").mkdir()
+    voices = {f"voice{number:02}": 10 + number for number in range(17)}
+    text = new_phrase.recipe_text("lights on", [tmp_path / "spoken"], voices, 30, "en")
+    (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
+    aside = read_recipe(tmp_path / "recipe.toml").data.validation_speakers
+    assert aside == ("voice00", "voice01"), "those with the fewest clips"
 
 
 def test_one_person_is_too_few_to_keep_anybody_aside(
@@ -161,7 +171,9 @@ def test_a_german_phrase_is_spoken_by_german_voices(tmp_path: Path) -> None:
     assert "an licht" in near and near[-1] == "Das Gericht tagt."
     new_phrase.synthesise("Licht an", near, tmp_path / "spoken", 2, "de", 1)
     clips = list(Dataset.open(tmp_path / "spoken").clips())
-    assert len(clips) == 5 and {c.engine for c in clips} <= {"espeak-ng", "piper"}
+    installed = [engine() for engine in ENGINES.values() if engine().installed()]
+    german = {(e.name, voice.name) for e in installed for voice in e.voices("de")}
+    assert len(clips) == 5 and {(c.engine, c.voice) for c in clips} <= german
 
 
 @espeak

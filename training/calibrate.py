@@ -81,8 +81,11 @@ def best_scores(heard: Heard) -> npt.NDArray[np.float64]:
 
 
 def _exceeded_by(scores: npt.NDArray[np.float64], share: float) -> float:
-    """What at most ``share`` of the scores, highest first, reach; LOWEST if that is all of them."""
-    allowed = int(share * len(scores))
+    """What at most ``share`` of the scores, highest first, reach; LOWEST if that is all of them.
+
+    One may always: of 40 near misses 2 % would be none, and the oddest clip would decide.
+    """
+    allowed = max(1, int(share * len(scores)))
     return min(float(scores[allowed]) + 1e-4, HIGHEST) if allowed < len(scores) else LOWEST
 
 
