@@ -51,6 +51,8 @@ class Terminal:
             command,
             env={**os.environ, **card.variables, "PYTHONPATH": paths, "TERM": "xterm"},
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            # A shell's background job, as these tests may be, hands on a Ctrl-C that is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         os.close(slave)
         self._reader = threading.Thread(target=self._read, daemon=True)
