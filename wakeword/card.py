@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from wakeword.bundle import Bundle, Extension, Measure, OperatingPoint
 
+# How a share among the measures of an operating point is called.
+SHARES = {"frr": "misses", "near_miss_rate": "fires at"}
 SYNTHETIC = "synthetic voices"  # as training/cast.py calls them in a measure
 
 
@@ -69,8 +71,7 @@ def _row(measure: Measure) -> str:
     on = measure.on.replace("; ", ", ")
     if measure.what == "fa_per_hour":
         return f"false accepts per hour, {measure.of:.1f} h: {on}"
-    what = {"frr": "misses", "near_miss_rate": "fires at"}.get(measure.what, measure.what)
-    return f"{what}, {measure.of:g}: {on}"
+    return f"{SHARES.get(measure.what, measure.what)}, {measure.of:g}: {on}"
 
 
 def _cell(measure: Measure) -> str:
@@ -89,6 +90,6 @@ def _untested(extension: Extension) -> Iterator[str]:
             "will be missed more often."
         )
     yield (
-        "Children, people with a cold or a speech impairment, and rooms, microphones and languages "
-        "that the rows above do not name."
+        "Whoever and whatever the rows above do not name: they tell no age, illness, speech "
+        "impairment or microphone apart."
     )

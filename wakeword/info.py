@@ -8,12 +8,9 @@ from collections.abc import Iterable
 import click
 
 from wakeword.bundle import DEFAULT_NAME, Bundle, Measure
-from wakeword.card import card
+from wakeword.card import SHARES, card
 from wakeword.model import StreamingModel, runtime_name
 from wakeword.spec import to_table
-
-# How a share among the measures of an operating point is called here.
-_SHARES = {"frr": "misses", "near_miss_rate": "fires at"}
 
 
 @click.command()
@@ -77,6 +74,6 @@ def _show(measures: Iterable[Measure]) -> None:
             )
         else:
             click.echo(
-                f"  {_SHARES.get(m.what, m.what)} {m.value:6.1%}  [{m.low:.1%}, {m.high:.1%}]  "
+                f"  {SHARES.get(m.what, m.what)} {m.value:6.1%}  [{m.low:.1%}, {m.high:.1%}]  "
                 f"{m.events} of {m.of:g}: {m.on}"
             )
