@@ -19,7 +19,12 @@ import click
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Near misses, one a line, in place of those of `wakeword data confusables`.",
 )
-@click.option("--engine", "names", multiple=True, help="espeak-ng, festival, flite or piper.")
+@click.option(
+    "--engine",
+    "names",
+    multiple=True,
+    help="espeak-ng, festival, festival-abroad, flite, mbrola, pico or piper.",
+)
 @click.option("--command", "template", help="Any engine, as in 'tts -v {voice} -o {wav} {text}'.")
 @click.option("--voice", "voices", multiple=True, help="A voice of --command; may be repeated.")
 @click.option("--licence", help="Of the voices of --command.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
@@ -53,10 +54,13 @@ class Engine(ABC):
         """
 
 
-def run(command: Sequence[str], text: str | None = None) -> str:
+def run(
+    command: Sequence[str], text: str | None = None, refused: re.Pattern[str] | None = None
+) -> str:
     """Run an engine's command with ``text`` on its standard input; what it prints.
 
-    EngineError with its own words if it fails or hangs.
+    EngineError with its own words if it fails or hangs, or if ``refused`` is found in what it
+    complains of while it goes on.
     """
     try:
         result = subprocess.run(
@@ -69,4 +73,6 @@ def run(command: Sequence[str], text: str | None = None) -> str:
     if result.returncode != 0:
         last = (result.stderr.strip() or result.stdout.strip() or "no message").splitlines()[-1]
         raise EngineError(f"{command[0]}: failed with status {result.returncode}: {last}")
+    if refused and (complaint := refused.search(result.stderr)):
+        raise EngineError(f"{command[0]}: {complaint[0]}")
     return result.stdout

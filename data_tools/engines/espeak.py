@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from data_tools.engines.engine import Engine, Voice, run
 
 USUAL_WORDS_PER_MINUTE = 175
+UNSAID = re.compile("mbrola: .*unknown.*")  # MBROLA puts silence where a voice lacks two sounds
 USUAL_PITCH = 50  # of 99; a factor of two is about 45 steps
 
 
@@ -52,6 +54,7 @@ class Espeak(Engine):
                 "--stdin",
             ],
             text,
+            refused=UNSAID,
         )  # fmt: skip
 
 

@@ -43,14 +43,14 @@ class Festival(Engine):
             [self.program, "--pipe"],
             f"(voice_{voice.name})\n"
             f"(Parameter.set 'Duration_Stretch {1 / speed:.4f})\n"
-            f"(set! utterance (Utterance Text {_quoted(text)}))\n"
+            f"(set! utterance (Utterance Text {quoted(text)}))\n"
             "(utt.synth utterance)\n"
-            f"(utt.save.wave utterance {_quoted(str(wav))} 'riff)\n",
+            f"(utt.save.wave utterance {quoted(str(wav))} 'riff)\n",
         )
         if not wav.exists():  # it reports errors and goes on
             raise EngineError(f"festival: {voice.name} did not say {text!r}")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A Scheme string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
