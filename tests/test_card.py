@@ -43,3 +43,14 @@ def test_a_card_holds_each_number_with_its_interval_and_says_whether_people_were
     assert "no measured miss rate" in card(with_measures(bundle, talk))
     for source in bundle.extension.data:
         assert f"| {source.clips} | {source.source} | {source.licence} |" in said
+
+
+def test_a_point_that_lacks_a_measure_leaves_its_own_cell_empty() -> None:
+    bundle = Bundle.load("robert_turn_on")
+    talk = Measure("fa_per_hour", 0.5, 0.06, 1.81, 2, 4.0, "real speech of 9 test speakers")
+    first, second = bundle.extension.operating_points[:2]
+    points = (replace(first, measures=()), replace(second, measures=(talk,)))
+    extension = replace(bundle.extension, operating_points=points)
+    bundle = replace(bundle, manifest=replace(bundle.manifest, wakeword=extension))
+    row = next(line for line in card(bundle).splitlines() if "false accepts per hour" in line)
+    assert [cell.strip() for cell in row.strip("|").split("|")][1:] == ["-", "0.50 [0.06, 1.81]"]

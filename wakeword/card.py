@@ -60,11 +60,12 @@ def _lines(bundle: Bundle) -> Iterator[str]:
 def _table(points: tuple[OperatingPoint, ...]) -> Iterator[str]:
     yield "| | " + " | ".join(f"{p.name} ({p.threshold:g})" for p in points) + " |"
     yield "|---" * (len(points) + 1) + "|"
-    rows: dict[str, list[str]] = {}
-    for measure in (m for point in points for m in point.measures):
-        rows.setdefault(_row(measure), []).append(_cell(measure))
+    rows: dict[str, dict[str, str]] = {}
+    for point in points:
+        for measure in point.measures:
+            rows.setdefault(_row(measure), {})[point.name] = _cell(measure)
     for name, cells in rows.items():
-        yield f"| {name} | " + " | ".join(cells) + " |"
+        yield f"| {name} | " + " | ".join(cells.get(p.name, "-") for p in points) + " |"
 
 
 def _row(measure: Measure) -> str:
