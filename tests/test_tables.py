@@ -81,6 +81,8 @@ def test_a_folder_without_the_tables_is_one_clear_error(tmp_path):
         ("Apache-2.0", True),
         ("permissive (CMU/festvox)", True),
         ("GPL-3.0 engine", True),
+        ("LGPL-2.0-or-later, with the recordings", True),
+        ("LGPL-2.0", False),  # of what, nobody has said
     ],
 )
 def test_only_licences_that_allow_products_pass(licence, allowed):

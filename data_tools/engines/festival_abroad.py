@@ -1,8 +1,8 @@
 """festival's diphone voices of other countries, who say English with an accent.
 
 The English voice kal reads the text; the sounds that it chose, their lengths and its melody are
-handed to a Czech, Italian or Finnish voice, each sound as the nearest one of that language. They
-more than double the people who say an English phrase for a product.
+handed to a Czech, Italian or Finnish voice, each sound as the nearest one of that language. So more
+people say an English phrase.
 """
 
 from __future__ import annotations
@@ -18,32 +18,34 @@ from data_tools.engines.festival import quoted
 READER = "kal_diphone"
 READER_F0_HZ = 105.0
 
-# English (festival's phone set "radio") to the sounds of a language: one, or several in turn.
-# As a learner of English would who knows no other language's.
+# English (festival's phone set "radio") to the sounds of a language: one, or several in turn, as
+# a learner hears them who knows no other language.
+SILENCE = "#"
 _PLAIN = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z")
-_CONSONANTS = {sound: sound for sound in _PLAIN} | {"dx": "d", "en": "n"}
-CZECH = _CONSONANTS | {
+CZECH = dict.fromkeys(("pau", "h#", "brth"), SILENCE) | {sound: sound for sound in _PLAIN} | {
     "aa": "a:", "ae": "e", "ah": "a", "ao": "o:", "aw": "a u", "ax": "e", "axr": "e r",
     "ay": "a j", "eh": "e", "er": "e r", "ey": "e j", "ih": "i", "iy": "i:", "ow": "o u",
-    "oy": "o j", "uh": "u", "uw": "u:", "ch": "c~", "dh": "d", "el": "e l", "em": "e m",
-    "hh": "h", "jh": "dz~", "ng": "n*", "sh": "s~", "th": "t", "w": "v", "y": "j", "zh": "z~",
+    "oy": "o j", "uh": "u", "uw": "u:", "ch": "c~", "dh": "d", "dx": "d", "el": "e l",
+    "em": "e m", "en": "n", "hh": "h", "hv": "h", "jh": "dz~", "ng": "n*", "nx": "n", "sh": "s~",
+    "th": "t", "w": "v", "y": "j", "zh": "z~",
 }  # fmt: skip
-ITALIAN = _CONSONANTS | {
-    "aa": "a1", "ae": "E1", "ah": "a", "ao": "O1", "aw": "a1 u", "ax": "e", "axr": "e r",
-    "ay": "a1 i", "eh": "E1", "er": "E1 r", "ey": "e1 i", "ih": "i", "iy": "i1", "ow": "o1 u",
-    "oy": "O1 i", "uh": "u", "uw": "u1", "ch": "tS", "dh": "d", "el": "e l", "em": "e m",
-    "hh": "", "jh": "dZ", "ng": "n g", "sh": "S", "th": "t", "w": "w", "y": "j", "zh": "dZ",
+FINNISH = CZECH | {
+    "ae": "&", "ay": "a i", "ch": "t s", "ey": "e i", "jh": "t s", "ng": "N", "oy": "o i",
+    "sh": "s", "z": "s", "zh": "s",
 }  # fmt: skip
-FINNISH = _CONSONANTS | {
-    "aa": "a:", "ae": "&", "ah": "a", "ao": "o:", "aw": "a u", "ax": "e", "axr": "e r",
-    "ay": "a i", "eh": "e", "er": "e r", "ey": "e i", "ih": "i", "iy": "i:", "ow": "o u",
-    "oy": "o i", "uh": "u", "uw": "u:", "ch": "t s", "dh": "d", "el": "e l", "em": "e m",
-    "hh": "h", "jh": "t s", "ng": "N", "sh": "s", "th": "t", "w": "v", "y": "j", "z": "s",
-    "zh": "s",
+ITALIAN = CZECH | {
+    "aa": "a1", "ae": "E1", "ao": "O1", "aw": "a1 u", "ay": "a1 i", "ch": "tS", "eh": "E1",
+    "er": "E1 r", "ey": "e1 i", "hh": "", "hv": "", "iy": "i1", "jh": "dZ", "ng": "n g",
+    "ow": "o1 u", "oy": "O1 i", "sh": "S", "uw": "u1", "w": "w", "zh": "dZ",
 }  # fmt: skip
 RHOTIC = {"er": "ax", "axr": "ax"}  # what is left of them where r is not said after a vowel
 R_LESS = ", r-less"
-SILENCE = "#"
+
+
+# As in Debian's copyright files of the voices; they are of the recordings, not of a program only.
+GPL_2 = "GPL-2.0-or-later, with the recordings"
+GPL_3 = "GPL-3.0-or-later, with the recordings"
+LGPL_2 = "LGPL-2.0-or-later, with the recordings"
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,13 @@ class Person:
 
 
 PEOPLE = (
-    Person("czech_dita", "czech dita", "f", "czech", 200, CZECH, "GPL-3.0 voice"),
-    Person("czech_krb", "czech krb", "m", "czech", 230, CZECH, "GPL-3.0 voice"),
-    Person("czech_machac", "czech machac", "m", "czech", 105, CZECH, "GPL-3.0 voice"),
-    Person("czech_ph", "czech ph", "m", "czech", 105, CZECH, "GPL-2.0 voice"),
-    Person("hy_fi_mv_diphone", "finnish mv", "m", "finnish", 100, FINNISH, "LGPL-2.1 voice"),
-    Person("lp_diphone", "italian lp", "f", "italian", 190, ITALIAN, "GPL-2.0 voice"),
-    Person("pc_diphone", "italian pc", "m", "italian", 110, ITALIAN, "GPL-2.0 voice"),
+    Person("czech_dita", "czech dita", "f", "czech", 200, CZECH, GPL_3),
+    Person("czech_krb", "czech krb", "m", "czech", 230, CZECH, GPL_3),
+    Person("czech_machac", "czech machac", "m", "czech", 105, CZECH, GPL_3),
+    Person("czech_ph", "czech ph", "m", "czech", 105, CZECH, GPL_2),
+    Person("hy_fi_mv_diphone", "finnish mv", "m", "finnish", 100, FINNISH, LGPL_2),
+    Person("lp_diphone", "italian lp", "f", "italian", 190, ITALIAN, GPL_2),
+    Person("pc_diphone", "italian pc", "m", "italian", 110, ITALIAN, GPL_2),
 )
 
 _READ = """
@@ -166,7 +168,7 @@ def _segments(
     """The person's sounds as festival takes them: name, seconds, (second within it, Hz) ..."""
     factor = pitch * person.f0_hz / READER_F0_HZ
     for sound in sounds:
-        names = person.sounds.get(sound.name, SILENCE).split()
+        names = person.sounds[sound.name].split()
         for i, name in enumerate(names):
             length_s = (sound.end_s - sound.start_s) / len(names)
             start_s = sound.start_s + i * length_s
