@@ -67,7 +67,8 @@ def test_a_running_listener_takes_over_a_release_and_goes_back_when_told(
 ) -> None:
     listening = Listening({**os.environ, **soundcard.variables}, "--json", "--config", str(toml))
     try:
-        assert soundcard.play(spoken).wait() == 0
+        for _ in range(2):
+            assert soundcard.play(spoken).wait() == 0
         assert listening.output == [], "its own bundle never wakes"
         assert "signature and self-test are right" in update(toml, saved(tmp_path, release))
         until(lambda: any(TAKEN_OVER in line for line in listening.errors))
@@ -80,7 +81,9 @@ def test_a_running_listener_takes_over_a_release_and_goes_back_when_told(
     finally:
         listening.process.kill()
     assert len(listening.output) == heard, "it went back to the bundle that never wakes"
-    assert json.loads(listening.output[0])["time_s"] > 5, "the clock went on"
+    # Twice 5 s were played before, of which a busy machine may lose some; a clock that began anew
+    # would be at 2 s, or at 7 if the phrase was heard when played again.
+    assert json.loads(listening.output[0])["time_s"] > 7, "the clock went on"
     assert [line for line in listening.errors if "release 100" in line] == [
         f"wakeword: {NAME}: release 100 installed\n",
         f"wakeword: {NAME}: release 100 rolled back to the configuration's own bundle: by hand\n",
