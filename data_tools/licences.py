@@ -30,7 +30,7 @@ RULES = (
     Rule(r"public domain|CC0|LJSpeech", True, "no rights reserved"),
     Rule(r"\bCC[ -]BY|attribution", True, "allows any use with credit (SA: of shared copies)"),
     Rule(r"\b(MIT|BSD|Apache)\b|permissive", True, "allows any use with notice"),
-    Rule(r"\bL?GPL\b.* recordings", True, "allows any use (copyleft: of shared copies)"),
+    Rule(r"\bL?GPL\b.*(recordings|the voice)", True, "allows any use (shared copies: copyleft)"),
     Rule(r"\bGPL\b", True, "covers the speech program, not the sound it makes"),
 )
 

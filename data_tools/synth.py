@@ -25,7 +25,7 @@ from data_tools.engines.engine import Engine, EngineError, Voice
 from data_tools.licences import allows_products
 from data_tools.takes import check_take
 from wakeword.audio import SAMPLE_RATE, Int16, read_file, to_float32, to_int16
-from wakeword.errors import AudioError, WakewordError
+from wakeword.errors import AudioError, WakewordError, refuse_unknown_keys
 
 MARGIN = SAMPLE_RATE // 20  # 50 ms kept around the speech
 # Seconds that a word may take; slower or faster than any of these it is no speech.
@@ -41,6 +41,8 @@ class SynthSpec:
     speed: Range = (0.7, 1.4)
     pitch: Range = (0.8, 1.3)
     warp: VoiceWarp | None = None  # pseudo-speakers by pitch and vocal-tract length
+    speakers: tuple[str, ...] = ()  # only theirs, where some are named
+    products_only: bool = False  # only voices whose licence lets products learn from them
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,18 @@ class Synthesiser:
         for engine in engines:
             for voice in engine.voices(language):
                 self.voices.setdefault(voice.speaker, []).append(voice)
+        names = ", ".join(self._engines)
         if not self.voices:
-            names = ", ".join(self._engines)
             raise WakewordError(f"{names}: no voice for language {language!r}")
+        refuse_unknown_keys(spec.speakers, self.voices, "speakers")
+        self.voices = {
+            speaker: chosen
+            for speaker, voices in self.voices.items()
+            if speaker in (spec.speakers or self.voices)
+            and (chosen := [v for v in voices if _may(v, spec)])
+        }
+        if not self.voices:
+            raise WakewordError(f"{names}: no voice that products may learn from")
 
     def draw(self, order: Order, number: int) -> Draw:
         """Clip ``number`` of an order: a speaker, one of its voices, a wording, speed, pitch."""
@@ -211,6 +222,10 @@ def fill(
                 bad_in_a_row = 0
                 good += 1
                 yield dataset.add(result.samples, synthesiser.clip(order, result, names[i]))
+
+
+def _may(voice: Voice, spec: SynthSpec) -> bool:
+    return allows_products(voice.licence) or not spec.products_only
 
 
 def _repeated(made: Made, dataset: Dataset) -> str:

@@ -14,6 +14,7 @@ DEBIAN = {
     # of its components contrib and non-free, so not in tests/system-packages.txt
     "mbrola": "mbrola mbrola-us1 mbrola-de5",
     "pico": "libttspico-utils",
+    "rhvoice": "rhvoice rhvoice-english rhvoice-polish",
 }
 PHRASE = "Robert turn on"
 

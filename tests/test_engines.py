@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from speech_engines import DEBIAN, PHRASE, need
 
-from data_tools.engines import ENGINES, festival_abroad
+from data_tools.engines import ENGINES, festival_abroad, rhvoice
 from data_tools.engines.engine import EngineError, run
 from data_tools.licences import allows_products
+from data_tools.phones import PHONES
 from data_tools.takes import check_take
 from wakeword.audio import read_file
 
@@ -142,3 +143,38 @@ def test_a_failed_engine_names_itself():
     voice = engine.voices("en")[0]
     with pytest.raises(EngineError, match="espeak-ng"):
         engine.say("x", type(voice)("espeak-ng", "zz9", "x"), 1, 1, "/nowhere/x.wav")
+
+
+def test_rhvoice_spells_english_anew_for_readers_of_other_letters():
+    polish, r_less = (rhvoice.respelled("Robert, turn off!", rhvoice.POLISH, r) for r in (0, 1))
+    assert polish == "robert, tern of!"
+    assert r_less == "robet, ten of!"
+    assert rhvoice.respelled("start", rhvoice.POLISH, r_less=False) == "start"
+    assert rhvoice.respelled("shut the door", rhvoice.UKRAINIAN, r_less=False) == "шат да дор"
+    with pytest.raises(EngineError, match="pronounc|espeak|CMUdict"):
+        rhvoice.respelled("'", rhvoice.POLISH, r_less=False)
+
+
+def test_every_table_of_letters_has_every_english_sound():
+    for country in rhvoice.COUNTRIES.values():
+        assert country.letters is None or set(country.letters) == set(PHONES), country.tag
+
+
+def test_rhvoice_is_people_and_only_those_whose_terms_were_read_are_for_products():
+    need("rhvoice")
+    voices = ENGINES["rhvoice"]().voices("en")
+    speakers = {voice.speaker: voice for voice in voices}
+    assert {"cmu_bdl", "cmu_slt", "natan"} <= set(speakers)
+    assert allows_products(speakers["cmu_bdl"].licence)
+    assert not allows_products(speakers["natan"].licence)  # CC BY-NC-ND
+    polish = ENGINES["rhvoice"]().voices("pl")
+    assert {"natan", "magda"} == {voice.speaker for voice in polish}
+
+
+def test_what_rhvoice_could_not_say_is_no_clip(tmp_path):
+    """Its status is 0 whatever happens."""
+    need("rhvoice")
+    engine = ENGINES["rhvoice"]()
+    voice = next(voice for voice in engine.voices("en") if voice.speaker == "cmu_bdl")
+    with pytest.raises(EngineError, match="did not say"):
+        engine.say("Robert turn on", voice, 1.0, 1.0, tmp_path / "no such folder" / "out.wav")

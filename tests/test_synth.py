@@ -195,3 +195,21 @@ def test_piper_models_are_sampled_over_their_speakers(tmp_path, monkeypatch):
 def test_wordings_keep_the_words():
     for wording in wordings("Robert, turn on!"):
         assert [w.strip(".,!?").lower() for w in wording.split()] == ["robert", "turn", "on"]
+
+
+def test_only_people_who_were_asked_for_speak(tmp_path):
+    need("flite")
+    job = ("--phrase", PHRASE, "--count", 5, "--engine", "flite")
+    run(tmp_path / "a", *job, "--speaker", "cmu_slt")
+    assert {clip.speaker for clip in Dataset.open(tmp_path / "a").clips()} == {"cmu_slt"}
+    with pytest.raises(WakewordError, match="did you mean 'cmu_slt'"):
+        run(tmp_path / "b", *job, "--speaker", "cmu_stl")
+
+
+def test_products_learn_only_from_voices_whose_licence_allows_it(tmp_path):
+    need("mbrola", "flite")
+    job = ("--phrase", PHRASE, "--count", 6, "--products-only", "--engine", "mbrola")
+    with pytest.raises(WakewordError, match="no voice that products may learn from"):
+        run(tmp_path / "a", *job)
+    run(tmp_path / "b", *job, "--engine", "flite")
+    assert {clip.engine for clip in Dataset.open(tmp_path / "b").clips()} == {"flite"}

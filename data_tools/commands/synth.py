@@ -23,11 +23,13 @@ import click
     "--engine",
     "names",
     multiple=True,
-    help="espeak-ng, festival, festival-abroad, flite, mbrola, pico or piper.",
+    help="espeak-ng, festival, festival-abroad, flite, mbrola, pico, piper or rhvoice.",
 )
 @click.option("--command", "template", help="Any engine, as in 'tts -v {voice} -o {wav} {text}'.")
 @click.option("--voice", "voices", multiple=True, help="A voice of --command; may be repeated.")
 @click.option("--licence", help="Of the voices of --command.")
+@click.option("--speaker", "speakers", multiple=True, help="Only this person; may be repeated.")
+@click.option("--products-only", is_flag=True, help="Only voices that products may learn from.")
 @click.option("--language", default="en", show_default=True)
 @click.option("--warp", is_flag=True, help="Make pseudo-speakers: other pitch and vocal tract.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -42,6 +44,8 @@ def command(
     template: str | None,
     voices: tuple[str, ...],
     licence: str | None,
+    speakers: tuple[str, ...],
+    products_only: bool,
     language: str,
     warp: bool,
     seed: int,
@@ -61,7 +65,9 @@ def command(
     from data_tools.synth import Order, Synthesiser, SynthSpec, fill
 
     engines = _engines(names, template, voices, licence)
-    spec = SynthSpec(warp=VoiceWarp() if warp else None)
+    spec = SynthSpec(
+        warp=VoiceWarp() if warp else None, speakers=speakers, products_only=products_only
+    )
     synthesiser = Synthesiser(engines, language, spec, seed)
     orders = Counter({Order(phrase, "positive", phrase): count} if count else {})
     misses = _near_misses(phrase, texts, near_misses, language)

@@ -14,7 +14,8 @@ from data_tools.engines.flite import Flite
 from data_tools.engines.mbrola import Mbrola
 from data_tools.engines.pico import Pico
 from data_tools.engines.piper import Piper
+from data_tools.engines.rhvoice import RHVoice
 
 ENGINES: dict[str, type[Engine]] = {
-    e.name: e for e in (Espeak, Festival, FestivalAbroad, Flite, Mbrola, Pico, Piper)
+    e.name: e for e in (Espeak, Festival, FestivalAbroad, Flite, Mbrola, Pico, Piper, RHVoice)
 }
