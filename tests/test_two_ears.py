@@ -166,7 +166,7 @@ def test_thresholds_belong_to_the_ears_that_listen(bundle: Bundle) -> None:
     alone = bundle.wake_alone()
     assert alone.threshold("strict") == 0.8
     assert alone.extension.second_ear is None
-    assert Detector([alone], gate=False)._listeners[0].decision.second_ear is None
+    assert Detector([alone], gate=False).listeners[0].decision.second_ear is None
 
 
 def test_it_comes_back_from_disk_whole(bundle: Bundle, tmp_path: Path) -> None:

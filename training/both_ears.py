@@ -20,7 +20,7 @@ def listen_both(
     The second is what :func:`listen` gives for ``bundle.wake_alone()``.
     """
     detector = Detector([bundle], gate=gate)
-    (listener,) = detector._listeners
+    (listener,) = detector.listeners
     ear = listener.decision.second_ear
     if ear is None:
         heard = listen_with(detector, stream)
@@ -39,7 +39,7 @@ class _Overheard(SecondEar):
 
     def __init__(self, ear: SecondEar):
         self.wake_score = 0.0
-        super().__init__(ear.spec, ear._scale)
+        super().__init__(ear.spec, ear.scale)
 
     def reset(self) -> None:
         super().reset()

@@ -64,7 +64,7 @@ def export_step(network: Network, calibration: Float32) -> bytes:
     steps[0, 0, 0, :2] = 0.0, INPUT_MAX
 
     with tempfile.TemporaryDirectory() as folder:
-        step = _step_module(network)
+        step = step_module(network)
         tf.saved_model.save(step, folder, signatures=step.__call__.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -163,7 +163,7 @@ def _read(model: bytes) -> Any:
     return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
 
 
-def _step_module(network: Network) -> tf.Module:
+def step_module(network: Network) -> tf.Module:
     """A tf.Module whose call is one step: (1, stride, 40) -> {head: (1, n) probabilities}."""
     import tensorflow as tf
 

@@ -35,7 +35,8 @@ class Detector:
     ``gate=False`` lets the networks hear everything, and a :class:`VadGate` of your own is used.
 
     Attributes that may be read between pushes: ``gate_open``; ``scores``, a dict of each bundle's
-    smoothed score; ``time_s``, the audio heard so far; ``open_s``, how much of it the networks ran.
+    smoothed score; ``time_s``, the audio heard so far; ``open_s``, how much of it the networks ran;
+    ``listeners``, the network and decision of each bundle, which a measurement may exchange.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Detector:
         self.trace = trace
         self._front_end = FrontEnd()
         self._threshold, self._operating_point = threshold, operating_point
-        self._listeners = [_Listener(b, threshold, operating_point) for b in bundles]
+        self.listeners = [Listener(b, threshold, operating_point) for b in bundles]
         self._gate_of_bundles = gate is True
         if gate is True:
             gate = _gate_of(bundles)
@@ -86,7 +87,7 @@ class Detector:
         if self._gate:
             self._gate.reset()
         self._restart()
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener.decision.reset()
 
     @property
@@ -97,12 +98,12 @@ class Detector:
     @property
     def scores(self) -> dict[str, float]:
         """The smoothed score of each bundle by name, 0..1; 0 while the gate is closed."""
-        return {x.bundle.name: x.decision.score if self.gate_open else 0.0 for x in self._listeners}
+        return {x.bundle.name: x.decision.score if self.gate_open else 0.0 for x in self.listeners}
 
     @property
     def thresholds(self) -> dict[str, float]:
         """The threshold of each bundle by name."""
-        return {x.bundle.name: x.decision.threshold for x in self._listeners}
+        return {x.bundle.name: x.decision.threshold for x in self.listeners}
 
     @property
     def time_s(self) -> float:
@@ -158,8 +159,8 @@ class Detector:
         names, now = [b.name for b in self.bundles], [b.name for b in bundles]
         if names != now:
             raise BundleError(f"the bundles {names} cannot be replaced by {now}")
-        listeners = [_Listener(b, self._threshold, self._operating_point) for b in bundles]
-        self.bundles, self._listeners = tuple(bundles), listeners
+        listeners = [Listener(b, self._threshold, self._operating_point) for b in bundles]
+        self.bundles, self.listeners = tuple(bundles), listeners
         self._front_end.reset()
         if self._gate_of_bundles:
             self._gate = _gate_of(bundles)
@@ -179,14 +180,14 @@ class Detector:
         self._heard_units += len(burst)
         samples = np.concatenate([s for _, s in burst]) if len(burst) > 1 else burst[0][1]
         frames = self._front_end.push(samples)
-        inputs = [listener.model.quantized(frames) for listener in self._listeners]
+        inputs = [listener.model.quantized(frames) for listener in self.listeners]
         # Each unit brings FRAMES_A_UNIT, but the first after a start only one.
         first, last = 0, len(frames) - FRAMES_A_UNIT * (len(samples) // STEP_SAMPLES - 1)
         detections = []
         for self._unit, came in burst:
             # A pre-roll is heard again under the numbers that its units had when they came.
             for unit in range(self._unit - len(came) // STEP_SAMPLES, self._unit):
-                for n, listener in enumerate(self._listeners):
+                for n, listener in enumerate(self.listeners):
                     if listener.hear(inputs[n][first:last], unit):
                         detections.append(listener.detection(self.time_s))
                     if self.trace:
@@ -196,7 +197,7 @@ class Detector:
 
     def _restart(self) -> None:
         self._front_end.reset()
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener.restart()
 
 
@@ -204,7 +205,7 @@ def _gate_of(bundles: Sequence[Bundle]) -> VadGate:
     return VadGate(widest([b.extension.gate for b in bundles]))
 
 
-class _Listener:
+class Listener:
     """One bundle's network and decision, and the frames that wait for a whole step."""
 
     def __init__(
@@ -229,6 +230,7 @@ class _Listener:
         self._frames: Int8 = np.empty((0, N_CHANNELS), np.int8)
 
     def restart(self) -> None:
+        """Forget what was heard, before the gate lets audio in anew."""
         if not self._fresh:
             self.model.reset()
         self._fresh = True
@@ -253,6 +255,7 @@ class _Listener:
         return fired
 
     def detection(self, time_s: float) -> Detection:
+        """What the decision has just fired at, told at ``time_s``."""
         return Detection(
             name=self.bundle.name,
             phrase=self.bundle.phrase,

@@ -39,7 +39,7 @@ class StreamingModel:
 
     def __init__(self, model: bytes, outputs: tuple[str, ...] = ("wake",), name: str = "model"):
         self._bytes = model
-        self._make = _interpreter_maker()
+        self._make = interpreter_maker()
         self.outputs = outputs
         self.name = name
         self.reset()
@@ -176,7 +176,7 @@ def _runtime() -> tuple[str, Any]:
     )
 
 
-def _interpreter_maker() -> Callable[..., Any]:
+def interpreter_maker() -> Callable[..., Any]:
     """Makes interpreters without the XNNPACK delegate.
 
     TFLite's own int8 kernels give the same bytes on x86-64 and on aarch64. XNNPACK is 10 us a step

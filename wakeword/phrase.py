@@ -117,7 +117,7 @@ class SecondEar:
 
     def __init__(self, spec: PhraseSpec, scale: float):
         self.spec = spec
-        self._scale = scale  # of the phone head's raw output
+        self.scale = scale  # of the phone head's raw output
         strings = (*spec.pronunciations, *spec.competitors)
         self._scorer = PhraseScorer(spec.symbols, strings, spec.hold_steps)
         self._n_phones = np.array([len(string) for string in spec.pronunciations])
@@ -146,10 +146,10 @@ class SecondEar:
         """
         n = len(self._ring)
         window = np.roll(self._ring, -(self._heard % n), axis=0)[max(0, n - self._heard) :]
-        totals = self._scorer.totals(window.astype(np.int32)) * self._scale
+        totals = self._scorer.totals(window.astype(np.int32)) * self.scale
         n_own = len(self._n_phones)
         phrase = float((totals[:n_own] / self._n_phones).max())
-        lead = float(totals[:n_own].max() - totals[n_own:].max(initial=LEAST * self._scale))
+        lead = float(totals[:n_own].max() - totals[n_own:].max(initial=LEAST * self.scale))
         return max(phrase, WORST), max(min(0.0, lead), WORST)
 
 

@@ -30,7 +30,7 @@ from training.float_twin import FloatModel, float_network
 from training.hearing import hear
 from training.measuring import open_all
 from training.network import Network
-from training.quantize import INPUT_MAX, _step_module
+from training.quantize import INPUT_MAX, step_module
 from training.scorecard import Point, cpu_share, own_points, rate_points, score
 from training.stream_folder import StoredStream
 from training.streams import NEAR_MISSES, PHRASES, SPEECH
@@ -38,7 +38,7 @@ from wakeword.audio import Float32, read_file
 from wakeword.bundle import Bundle
 from wakeword.detector import Detector
 from wakeword.frontend import N_CHANNELS, FrontEnd, Int8, dequantize, quantize
-from wakeword.model import _interpreter_maker
+from wakeword.model import interpreter_maker
 from wakeword.phrase import PhraseSpec, SecondEar
 from wakeword.spec import write_atomic
 
@@ -49,7 +49,7 @@ class WideModel:
     """In the place of StreamingModel: a step with int16 activations."""
 
     def __init__(self, model: bytes):
-        self._bytes, self._make = model, _interpreter_maker()
+        self._bytes, self._make = model, interpreter_maker()
         self.reset()
 
     def reset(self) -> None:
@@ -92,7 +92,7 @@ def export_wide(network: Network, calibration: Float32) -> bytes:
     steps = np.clip(steps, 0, INPUT_MAX).astype(np.float32)
     steps[0, 0, 0, :2] = 0, INPUT_MAX
     with tempfile.TemporaryDirectory() as folder:
-        step = _step_module(network)
+        step = step_module(network)
         tf.saved_model.save(step, folder, signatures=step.__call__.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -124,7 +124,7 @@ def hear_with(
     heard = []
     for stream in streams:
         detector = Detector([bundle])
-        (listener,) = detector._listeners
+        (listener,) = detector.listeners
         listener.model = make()
         if bundle.extension.second_ear:
             listener.decision.second_ear = listener.model.second_ear(bundle.extension.second_ear)
