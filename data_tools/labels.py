@@ -33,7 +33,9 @@ class LabelSpec:
 
     from_s: float = 0.0
     to_s: float = 0.3
-    ignored_before_s: float = 0.2  # before ``from_s``: it may be sure early
+    # Before ``from_s`` it may be sure early: a last sound may be long, and is told by its start.
+    # What is said up to there and goes on otherwise are near misses, which teach it to wait.
+    ignored_before_s: float = 0.5
     ignored_after_s: float = 0.4  # after ``to_s``: it may stay sure a while
 
     def __post_init__(self) -> None:

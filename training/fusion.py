@@ -45,11 +45,9 @@ def moments(
     every peak where nothing was said.
     """
     scores = validator.scores(wake, material, temperature)
-    window = np.arange(-round(0.2 / 0.03), round(0.7 / 0.03))
 
-    def best(ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        index = np.clip(ends[:, np.newaxis] // validator.stride + window, 0, len(scores) - 1)
-        steps = index[np.arange(len(index)), scores[index].argmax(axis=1)]
+    def best(utterances: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        steps = validator.best_steps(scores, utterances)
         return steps[scores[steps] >= spec.floor]
 
     peaks, _ = validator.false_peaks(scores, material)
@@ -61,8 +59,8 @@ def moments(
             steps = rng.choice(steps, AT_MOST, replace=False)
         return _evidence(phones, spec, material, validator.stride, np.sort(steps), scores)
 
-    near = best(material.others[:, 1])
-    return Moments(evidence(best(material.phrases[:, 1])), evidence(np.concatenate([false, near])))
+    near = best(material.others)
+    return Moments(evidence(best(material.phrases)), evidence(np.concatenate([false, near])))
 
 
 def learn(prior: Fusion, seen: Moments, strength: float) -> Fusion:
