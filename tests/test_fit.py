@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,24 @@ def train(folder: Path, stop_at_check: int | None = None) -> Weights:
 
     sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
     return fit(build(TINY, seed=1), sampler, SPEC, validate, folder)
+
+
+def test_the_best_weights_are_kept_or_the_last_where_the_recipe_says_so(tmp_path: Path) -> None:
+    ranks = {"best": iter((3.0, 1.0, 2.0)), "last": iter((3.0, 1.0, 2.0))}
+    kept = {}
+    for keep, rank in ranks.items():
+        averages: list[Weights] = []
+
+        def validate(model: object, rank=rank, averages=averages) -> Verdict:
+            averages.append(model.get_weights())
+            return Verdict(next(rank), {}, np.empty(0, np.int64))
+
+        sampler = Sampler(material(), BatchSpec(size=8, frames=120), 3, seed=1)
+        spec = replace(SPEC, keep=keep)
+        kept[keep] = fit(build(TINY, seed=1), sampler, spec, validate, tmp_path / keep), averages
+    for (weights, averages), which in ((kept["best"], 0), (kept["last"], -1)):
+        for a, b in zip(weights, averages[which], strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path) -> None:

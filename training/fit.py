@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 Weights = list[npt.NDArray[Any]]
+KEPT = ("best", "last")
 PRECISIONS = ("float32", "mixed_bfloat16")  # float16 would need its loss scaled
 
 
@@ -40,6 +41,9 @@ class FitSpec:
     rise_steps: int = 200  # from zero to the highest
     average_steps: int = 300  # time constant of the averaged weights, in optimizer steps
     check_steps: int = 500  # between validations, and the checkpoints that go with them
+    keep: str = (
+        "best"  # the weights that validated best, or the last: one voice aside is a poor judge
+    )
     clip_norm: float = 1.0  # of a gradient
     weight_decay: float = 1e-4
     precision: str = "float32"  # of the arithmetic; mixed_bfloat16 on a GPU. Weights are float32
@@ -47,6 +51,8 @@ class FitSpec:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision {self.precision!r}; expected {' or '.join(PRECISIONS)}")
+        if self.keep not in KEPT:
+            raise ValueError(f"keep {self.keep!r}; expected {' or '.join(KEPT)}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def fit(
     loss: keras.losses.Loss | None = None,
     watch: Callable[[dict[str, float]], None] | None = None,
 ) -> Weights:
-    """Train ``model``; the averaged weights that validated best.
+    """Train ``model``; the averaged weights that validated best, or the last ones.
 
     ``loss`` is the binary cross-entropy of logits unless another is given. ``folder`` receives
     ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
@@ -139,7 +145,7 @@ def fit(
                 )
             progress.count(cost, model.get_weights(), spec.average_steps)
             if progress.step % spec.check_steps == 0 or progress.step == spec.steps:
-                progress.judge(model, validate)
+                progress.judge(model, validate, spec.keep)
                 progress.lines[-1] |= pace.take()
                 progress.save(folder, model, optimizer)
                 sampler.mined = progress.mined
@@ -189,15 +195,15 @@ class _Progress:
         for kept, new in zip(self.average, weights, strict=True):
             kept += share * (new - kept)
 
-    def judge(self, model: keras.Model, validate: Validate) -> None:
-        """Validate the averaged weights, and keep them if they are the best so far."""
+    def judge(self, model: keras.Model, validate: Validate, keep: str) -> None:
+        """Validate the averaged weights; keep them if they are the best so far, or as the last."""
         training = model.get_weights()
         average = [a.astype(w.dtype) for a, w in zip(self.average, training, strict=True)]
         model.set_weights(average)
         verdict = validate(model)
         model.set_weights(training)
         self.mined = verdict.mined
-        if verdict.rank >= self.best_rank:
+        if verdict.rank >= self.best_rank or keep == "last":
             self.best_rank, self.best = verdict.rank, average
         self.loss = float(np.mean(self._losses))
         self._losses = []
