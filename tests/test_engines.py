@@ -81,6 +81,12 @@ def test_voices_of_mbrola_are_people_and_not_for_products():
     }
 
 
+def test_festival_offers_no_czech_reading_english_as_czech():
+    need("festival", "festival-abroad")
+    names = {voice.name for voice in ENGINES["festival"]().voices("en")}
+    assert "kal_diphone" in names and not names & {p.voice for p in festival_abroad.PEOPLE}
+
+
 def sounds_of(voice: str) -> set[str]:
     """By festival's own list."""
     phones = "(print (mapcar car (cadr (assoc 'phones (PhoneSet.description nil)))))"

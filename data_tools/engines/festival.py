@@ -17,6 +17,13 @@ PEOPLE = {
     "cmu_us_rms_cg": ("cmu_rms", "m", "us"),
 }
 
+_LANGUAGES = """
+(mapcar
+  (lambda (v)
+    (format t "voice %s %l\\n" v (cadr (assoc 'language (cadr (voice.description v))))))
+  (voice.list))
+"""
+
 
 class Festival(Engine):
     """The installed English voices; festival can't change their pitch."""
@@ -29,9 +36,10 @@ class Festival(Engine):
         """Voices by ``(voice.list)``; none for other languages than English."""
         if language.partition("-")[0] != "en":
             return []
-        printed = run([self.program, "--pipe"], "(print (voice.list))")
+        # It has voices of other countries, who read English as if it were their language.
+        printed = run([self.program, "--pipe"], _LANGUAGES)
         voices = []
-        for name in sorted(set(re.findall(r"[\w-]+", printed)) - {"nil"}):
+        for name in sorted(set(re.findall(r"^voice (\S+) \S*english$", printed, re.MULTILINE))):
             speaker, sex, accent = PEOPLE.get(name, (f"festival_{name}", None, None))
             licence = "permissive (CMU/festvox)" if name in PEOPLE else None
             voices.append(Voice(self.name, name, speaker, licence, sex, accent))
