@@ -41,9 +41,7 @@ class FitSpec:
     rise_steps: int = 200  # from zero to the highest
     average_steps: int = 300  # time constant of the averaged weights, in optimizer steps
     check_steps: int = 500  # between validations, and the checkpoints that go with them
-    keep: str = (
-        "best"  # the weights that validated best, or the last: one voice aside is a poor judge
-    )
+    keep: str = "best"  # the weights that validated best, or "last": few voices judge poorly
     clip_norm: float = 1.0  # of a gradient
     weight_decay: float = 1e-4
     precision: str = "float32"  # of the arithmetic; mixed_bfloat16 on a GPU. Weights are float32
