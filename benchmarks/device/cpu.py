@@ -1,16 +1,16 @@
 """CPU, memory and start-up of the detector beside pymicro-wakeword, in one run.
 
     python benchmarks/device/cpu.py [--json OUT] [--minutes 60] [--rounds 5] [--only KIND]
-        [--openwakeword PYTHON]
+        [--models NAME ...] [--openwakeword PYTHON]
 
 Each contender hears the same audio in a process of its own; the rounds alternate between them, and
 the medians and the ratios to pymicro-wakeword are printed. CPU is user + system time of the whole
 process (start-up too) per second of audio, peak memory that of the process, ready the time from
 its start to its first block. Ours hears blocks of 90 ms, as `wakeword listen` reads them, the
-others of 80 ms. openWakeWord needs an
-environment of its own: PYTHON is the interpreter of one with `pip install openwakeword==0.5.1
-'numpy<2'`, the last version that brings its models; it runs its "alexa" in tflite-runtime. Two
-kinds of audio:
+others of 80 ms. With several models in one detector the peer runs as many of its own on one front
+end. openWakeWord needs an environment of its own: PYTHON is the interpreter of one with
+`pip install openwakeword==0.5.1 'numpy<2'`, the last version that brings its models; it runs its
+"alexa" in tflite-runtime. Two kinds of audio:
 
 - speech: the demo recording over and over, hardly ever quiet;
 - household: one fifth speech, the rest the quiet hiss of a room (pink noise at -60 dBFS).
@@ -44,11 +44,14 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--only", default="", help="kinds of audio with this in their name")
     arguments.add_argument("--openwakeword", metavar="PYTHON")
+    arguments.add_argument(
+        "--models", nargs="+", default=["robert_turn_on"], help="bundles of ours"
+    )
     arguments.add_argument("--contender", help=argparse.SUPPRESS)
     arguments.add_argument("--audio", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.contender:
-        print(json.dumps(hear(options.contender, options.audio)))
+        print(json.dumps(hear(options.contender, options.models, options.audio)))
         return
     results = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +60,7 @@ def main() -> None:
                 continue
             path = Path(folder) / f"{kind}.raw"
             path.write_bytes(audio.tobytes())
-            results[kind] = compare(path, options.rounds, options.openwakeword)
+            results[kind] = compare(path, options.rounds, options.models, options.openwakeword)
             show(kind, results[kind])
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -86,18 +89,22 @@ CONTENDERS = ("pymicro-wakeword", "wakeword, gate held open", "wakeword")
 OPENWAKEWORD = "openWakeWord"
 
 
-def hear(contender: str, path: Path) -> dict[str, float]:
-    """Run one contender over the audio; called in a process of its own."""
+def hear(contender: str, models: list[str], path: Path) -> dict[str, float]:
+    """Run one contender over the audio; called in a process of its own.
+
+    ``models`` are ours; of its own, pymicro-wakeword runs as many.
+    """
     block_samples = 1280
     if contender == "pymicro-wakeword":
         from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
         features = MicroWakeWordFeatures()
-        model = MicroWakeWord.from_builtin(Model.ALEXA)
+        peers = [MicroWakeWord.from_builtin(m) for m in list(Model)[-len(models) :]]
 
         def push(block: bytes) -> None:
             for frame in features.process_streaming(block):
-                model.process_streaming(frame)
+                for peer in peers:
+                    peer.process_streaming(frame)
     elif contender == OPENWAKEWORD:
         import numpy as np
         from openwakeword.model import Model as OpenModel
@@ -113,7 +120,7 @@ def hear(contender: str, path: Path) -> dict[str, float]:
         from wakeword.detector import Detector
 
         block_samples = round(BLOCK_S * SAMPLE_RATE)
-        detector = Detector.load("robert_turn_on", gate=contender == "wakeword")
+        detector = Detector.load(*models, gate=contender == "wakeword")
 
         def push(block: bytes) -> None:
             detector.push(np.frombuffer(block, np.int16))
@@ -145,7 +152,7 @@ def peak_mb() -> float:
 
 
 def compare(
-    path: Path, rounds: int, openwakeword: str | None = None
+    path: Path, rounds: int, models: list[str], openwakeword: str | None = None
 ) -> dict[str, dict[str, float]]:
     """Medians of each contender, and the median of its CPU ratio to the first, round by round."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -155,7 +162,8 @@ def compare(
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in interpreters}
     for number in range(rounds + 1):
         for name, interpreter in interpreters.items():
-            command = [interpreter, __file__, "--contender", name, "--audio", str(path)]
+            command = [interpreter, __file__, "--contender", name, "--models", *models]
+            command += ["--audio", str(path)]
             done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
             if number:  # the first round warms the disk cache
                 rows[name].append(json.loads(done.stdout))
