@@ -63,12 +63,10 @@ def run(
     job = Run.begin(recipe_path, folder)
     use_devices(devices, job.recipe.batch.size)
     division = divide(job.recipe.data, job.recipe.about.phrase, recipe_path.parent)
-    teacher_paths = [recipe_path.parent / name for name in job.recipe.distil.teachers]
-    clips = learned_from(recipe_path, *teacher_paths)
+    clips = learned_from(recipe_path)
     provenance = job.note(clips)
-    teachers = [teacher(job, path, workers) for path in teacher_paths]
     learned, aside = build_features(job, division, workers, ray)
-    model = train(job, learned, aside, teachers)
+    model = train(job, learned, aside, teachers(job, learned, aside, workers))
     bundle = export(job, model, learned, aside, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
@@ -80,13 +78,23 @@ def run(
     return bundle
 
 
-def learned_from(*recipe_paths: Path) -> tuple[Clip, ...]:
-    """Every clip that has an influence on a network: its own and its teachers'."""
+def learned_from(recipe_path: Path) -> tuple[Clip, ...]:
+    """Every clip that has an influence on a network: its own, its teachers', and theirs.
+
+    WakewordError where a recipe is its own teacher, at whatever remove.
+    """
     clips: dict[str, Clip] = {}
-    for path in recipe_paths:
+
+    def gather(path: Path, taught: tuple[Path, ...]) -> None:
+        if path in taught:
+            raise WakewordError(f"{path}: is its own teacher; take it out of distil.teachers")
         recipe = read_recipe(path)
         division = divide(recipe.data, recipe.about.phrase, path.parent)
         clips.update((clip.sha256 or clip.id, clip) for clip in division.learned_from)
+        for name in recipe.distil.teachers:
+            gather((path.parent / name).resolve(), (*taught, path))
+
+    gather(recipe_path.resolve(), ())
     return tuple(clips.values())
 
 
@@ -134,19 +142,36 @@ def build_features(
     return Material.of(learned, recipe.labels), Material.of(aside, recipe.labels)
 
 
-def teacher(job: Run, recipe_path: Path, workers: int) -> keras.Model:
-    """The network of another recipe, trained in a run folder inside this one."""
-    other = Run.begin(recipe_path, job.folder / "teachers" / recipe_path.stem)
-    if other.recipe.network.stride != job.recipe.network.stride:
-        raise WakewordError(
-            f"{recipe_path}: network.stride is {other.recipe.network.stride}; a teacher of "
-            f"{job.recipe.about.name} needs {job.recipe.network.stride}"
-        )
-    trained = trained_network(other)
-    if trained is not None:
-        return trained
-    division = divide(other.recipe.data, other.recipe.about.phrase, recipe_path.parent)
-    return train(other, *build_features(other, division, workers), teachers=[])
+def teachers(job: Run, learned: Material, aside: Material, workers: int) -> list[keras.Model]:
+    """The networks of the recipes that teach, each trained in a run folder inside this one.
+
+    One that learns from the same scenes as this recipe learns from the same features.
+    """
+    networks = []
+    for name in job.recipe.distil.teachers:
+        path = job.beside / name
+        other = Run.begin(path, job.folder / "teachers" / path.stem)
+        if other.recipe.network.stride != job.recipe.network.stride:
+            raise WakewordError(
+                f"{path}: network.stride is {other.recipe.network.stride}; a teacher of "
+                f"{job.recipe.about.name} needs {job.recipe.network.stride}"
+            )
+        network = trained_network(other)
+        if network is None:
+            material = learned, aside
+            if _scenes(other) != _scenes(job):
+                division = divide(other.recipe.data, other.recipe.about.phrase, other.beside)
+                material = build_features(other, division, workers)
+            network = train(other, *material, teachers(other, *material, workers))
+        networks.append(network)
+    return networks
+
+
+def _scenes(job: Run) -> tuple[object, ...]:
+    """All that a recipe's features and their labels follow from."""
+    of = job.recipe
+    clips = (job.beside.resolve(), of.about.phrase, of.data)
+    return (*clips, of.scenes, of.stream_copies, of.seed, of.labels)
 
 
 def export(
