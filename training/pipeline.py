@@ -19,7 +19,7 @@ from data_tools.sources import SPEECH_MIN_S, Sources
 from training import features, package, report, trial
 from training.both_ears import listen_both
 from training.calibrate import operating_points
-from training.config import read_recipe
+from training.config import Recipe, read_recipe
 from training.devices import use_devices
 from training.division import Division, divide
 from training.fusion import learn, moments
@@ -81,20 +81,26 @@ def run(
 def learned_from(recipe_path: Path) -> tuple[Clip, ...]:
     """Every clip that has an influence on a network: its own, its teachers', and theirs.
 
-    WakewordError where a recipe is its own teacher, at whatever remove.
+    WakewordError where a recipe is its own teacher, at whatever remove, or has one that takes
+    another number of frames a step: said before hours are spent on features.
     """
     clips: dict[str, Clip] = {}
 
-    def gather(path: Path, taught: tuple[Path, ...]) -> None:
-        if path in taught:
+    def gather(path: Path, recipe: Recipe, taught: tuple[Path, ...]) -> None:
+        if path.resolve() in taught:
             raise WakewordError(f"{path}: is its own teacher; take it out of distil.teachers")
-        recipe = read_recipe(path)
         division = divide(recipe.data, recipe.about.phrase, path.parent)
         clips.update((clip.sha256 or clip.id, clip) for clip in division.learned_from)
         for name in recipe.distil.teachers:
-            gather((path.parent / name).resolve(), (*taught, path))
+            other = read_recipe(path.parent / name)
+            if other.network.stride != recipe.network.stride:
+                raise WakewordError(
+                    f"{path.parent / name}: network.stride is {other.network.stride}; a teacher "
+                    f"of {path.name} needs {recipe.network.stride}"
+                )
+            gather(path.parent / name, other, (*taught, path.resolve()))
 
-    gather(recipe_path.resolve(), ())
+    gather(recipe_path, read_recipe(recipe_path), ())
     return tuple(clips.values())
 
 
@@ -151,11 +157,6 @@ def teachers(job: Run, learned: Material, aside: Material, workers: int) -> list
     for name in job.recipe.distil.teachers:
         path = job.beside / name
         other = Run.begin(path, job.folder / "teachers" / path.stem)
-        if other.recipe.network.stride != job.recipe.network.stride:
-            raise WakewordError(
-                f"{path}: network.stride is {other.recipe.network.stride}; a teacher of "
-                f"{job.recipe.about.name} needs {job.recipe.network.stride}"
-            )
         network = trained_network(other)
         if network is None:
             material = learned, aside

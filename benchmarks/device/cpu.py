@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SAMPLE_RATE = 16_000
+PEER_MODELS = 4  # that pymicro-wakeword brings
 
 
 def main() -> None:
@@ -50,6 +51,8 @@ def main() -> None:
     arguments.add_argument("--contender", help=argparse.SUPPRESS)
     arguments.add_argument("--audio", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
+    if len(options.models) > PEER_MODELS:
+        arguments.error(f"--models: {len(options.models)}; the peer has {PEER_MODELS} of its own")
     if options.contender:
         print(json.dumps(hear(options.contender, options.models, options.audio)))
         return
