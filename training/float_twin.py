@@ -16,7 +16,7 @@ from wakeword.bundle import Bundle
 from wakeword.errors import WakewordError
 from wakeword.frontend import Int8, dequantize, quantize
 from wakeword.phrase import PhraseSpec, SecondEar
-from wakeword.spec import parse, tomllib
+from wakeword.spec import parse, toml_table
 
 
 def float_network(bundle: Bundle) -> Network:
@@ -25,7 +25,8 @@ def float_network(bundle: Bundle) -> Network:
     WakewordError if its float weights, or the backbone under them, are not on this machine.
     """
     head = WakeHead.beside(bundle)
-    recipe = parse(Recipe, tomllib.loads(head.about.recipe), f"{bundle.name}: its recipe")
+    where = f"{bundle.name}: its recipe"
+    recipe = parse(Recipe, toml_table(head.about.recipe, where), where)
     layers, under = dict(head.weights), None
     if recipe.network.backbone:
         beside = Run.recipe_folder(bundle.path.parent) if bundle.path else Path()

@@ -12,11 +12,12 @@ from wakeword.bundle import Bundle
 from wakeword.decision import Decision, Detection
 from wakeword.errors import BundleError
 from wakeword.frontend import N_CHANNELS, FrontEnd, Int8
-from wakeword.gate import UNIT_S, VadGate, widest
+from wakeword.gate import UNIT_S, Passed, VadGate, widest
 from wakeword.model import StreamingModel
 from wakeword.phrase import SecondEar
 
 _INT16 = np.dtype(np.int16)
+_NOTHING: Int16 = np.empty(0, np.int16)
 
 FRAMES_A_UNIT = STEP_SAMPLES // HOP_SAMPLES
 BURST_UNITS = 100  # that are heard in one call at most, to bound the memory that it takes
@@ -81,7 +82,7 @@ class Detector:
 
     def reset(self) -> None:
         """As new: no audio held, the clock at zero, nothing fired yet."""
-        self._rest: Int16 = np.empty(0, np.int16)
+        self._rest = _NOTHING
         self._unit = 0
         self._heard_units = 0
         if self._gate:
@@ -130,25 +131,23 @@ class Detector:
         # Always a copy: the gate keeps parts of it.
         data = np.concatenate((self._rest, block)) if len(self._rest) else block.copy()
         whole = len(data) - len(data) % STEP_SAMPLES
+        if whole < len(data):
+            data, self._rest = data[:whole], data[whole:]
+        elif len(self._rest):
+            self._rest = _NOTHING
         detections: list[Detection] = []
         burst: Burst = []
-        gate, unit = self._gate, self._unit
-        for start in range(0, whole, STEP_SAMPLES):
-            samples, afresh = data[start : start + STEP_SAMPLES], False
-            if gate:
-                samples, afresh = gate.push(samples)
-            unit += 1
+        before = self._unit
+        for unit, samples, afresh in self._gate.push(data) if self._gate else _all_of(data):
             if burst and (afresh or len(burst) >= BURST_UNITS):
                 detections += self._hear(burst)
                 burst = []
             if afresh:
                 self._restart()
-            if len(samples):
-                burst.append((unit, samples))
+            burst.append((before + unit, samples))
         if burst:
             detections += self._hear(burst)
-        self._unit = unit
-        self._rest = data[whole:]
+        self._unit = before + whole // STEP_SAMPLES
         return detections
 
     def replace(self, bundles: Sequence[Bundle]) -> None:
@@ -170,7 +169,7 @@ class Detector:
     def skip(self, n_samples: int) -> None:
         """Audio was lost: keep the clock right, and start afresh on what comes next."""
         self._unit += round((len(self._rest) + n_samples) / STEP_SAMPLES)
-        self._rest = self._rest[:0]
+        self._rest = _NOTHING
         if self._gate:
             self._gate.reset()
         self._restart()
@@ -199,6 +198,12 @@ class Detector:
         self._front_end.reset()
         for listener in self.listeners:
             listener.restart()
+
+
+def _all_of(audio: Int16) -> list[Passed]:
+    """What a gate that is always open lets through."""
+    starts = range(0, len(audio), STEP_SAMPLES)
+    return [(n, audio[s : s + STEP_SAMPLES], False) for n, s in enumerate(starts, 1)]
 
 
 def _gate_of(bundles: Sequence[Bundle]) -> VadGate:
@@ -242,17 +247,23 @@ class Listener:
         decided in one.
         """
         stride = self.model.stride
-        data = np.concatenate((self._frames, frames)) if len(self._frames) else frames
+        if len(frames) == stride and not len(self._frames):  # nearly always
+            return self._step(frames, unit)
+        data = np.concatenate((self._frames, frames))
         fired = False
         whole = len(data) - len(data) % stride
         for start in range(0, whole, stride):
-            self._fresh = False
-            probability = self.model.run(data[start : start + stride])
-            if self.decision.second_ear:
-                self.decision.second_ear.push(self.model.raw(self.decision.second_ear.spec.output))
-            fired |= self.decision.push(unit, probability)
+            fired |= self._step(data[start : start + stride], unit)
         self._frames = data[whole:]
         return fired
+
+    def _step(self, frames: Int8, unit: int) -> bool:
+        self._fresh = False
+        probability = self.model.run(frames)
+        ear = self.decision.second_ear
+        if ear:
+            ear.push(self.model.raw(ear.spec.output))
+        return self.decision.push(unit, probability)
 
     def detection(self, time_s: float) -> Detection:
         """What the decision has just fired at, told at ``time_s``."""

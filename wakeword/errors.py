@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -46,6 +45,8 @@ def refuse_unknown_keys(found: Iterable[str], known: Iterable[str], where: str) 
     known = list(known)
     for key in found:
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
             raise SpecError(f"{where}: unknown key {key!r}; {hint}")

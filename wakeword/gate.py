@@ -22,6 +22,8 @@ UNIT_S = STEP_SAMPLES / SAMPLE_RATE  # 30 ms, the longest frame that the detecto
 
 
 _NOTHING: Int16 = np.empty(0, np.int16)
+# How many units had been pushed, the samples to hear then, and whether the network starts afresh.
+Passed = tuple[int, Int16, bool]
 # Whether a unit of 480 samples holds a voice. It may keep state; a reset makes a new one.
 Voice = Callable[[Int16], bool]
 
@@ -35,7 +37,7 @@ def webrtc_voice(mode: int) -> Voice:
     vad, process = _webrtcvad.create(), _webrtcvad.process
     _webrtcvad.init(vad)
     _webrtcvad.set_mode(vad, mode)
-    return lambda unit: bool(process(vad, SAMPLE_RATE, unit, STEP_SAMPLES))
+    return lambda unit: process(vad, SAMPLE_RATE, unit, STEP_SAMPLES)
 
 
 class VadGate:
@@ -63,27 +65,42 @@ class VadGate:
         # Since it closed; with more than a pre-roll it is asleep, and the network starts afresh.
         self._missed_units = 2 * self._pre_roll_units + 1
 
-    def push(self, unit: Int16) -> tuple[Int16, bool]:
-        """(480,) int16 -> the samples to hear now, and whether the network starts afresh on them.
+    def push(self, audio: Int16) -> list[Passed]:
+        """(480 n,) int16 -> what the network should hear of it, and of what came before.
 
-        Closed: no samples. Opening: the pre-roll and this unit, afresh; or, closed for less than a
+        Closed: nothing. Opening: the pre-roll and this unit, afresh; or, closed for less than a
         pre-roll, what came since and this unit, going on. Open: this unit. Open for longer than
         ``max_open_s``: afresh on the pre-roll, at the next unvoiced unit, or at twice that time
-        without one; a network that carries its state for ever hears worse.
+        without one; a network that carries its state for ever hears worse. The gate keeps parts of
+        ``audio``, which must not be written to afterwards.
         """
-        self._ring.append(unit)
-        if not self.is_open:
-            self._missed_units += 1
-            asleep = self._missed_units > self._pre_roll_units + 1
-            # Asleep, a voice is looked for in every second unit: the pre-roll holds the other, too.
-            if (asleep and self._missed_units % 2) or not self._is_voiced(unit):
-                return _NOTHING, False
-            self.is_open = True
-            self._quiet_units = 0
-            if asleep:
-                return self._afresh()
-            self._open_units += self._missed_units
-            return np.concatenate(list(self._ring)[-self._missed_units :]), False
+        passed: list[Passed] = []
+        for start in range(0, len(audio), STEP_SAMPLES):
+            unit = audio[start : start + STEP_SAMPLES]
+            self._ring.append(unit)
+            if self.is_open:
+                samples, afresh = self._go_on(unit)
+            else:  # where most of a day is spent
+                missed = self._missed_units = self._missed_units + 1
+                asleep = missed > self._pre_roll_units + 1
+                # Asleep, every second unit is looked at: the pre-roll holds the other, too.
+                if (asleep and missed % 2) or not self._is_voiced(unit):
+                    continue
+                samples, afresh = self._open(asleep)
+            if len(samples):
+                passed.append((start // STEP_SAMPLES + 1, samples, afresh))
+        return passed
+
+    def _open(self, asleep: bool) -> tuple[Int16, bool]:
+        self.is_open = True
+        self._quiet_units = 0
+        if asleep:
+            return self._afresh()
+        self._open_units += self._missed_units
+        return np.concatenate(list(self._ring)[-self._missed_units :]), False
+
+    def _go_on(self, unit: Int16) -> tuple[Int16, bool]:
+        """Of a unit while it is open; no samples if it closes."""
         voiced = self._is_voiced(unit)
         self._quiet_units = 0 if voiced else self._quiet_units + 1
         if self._quiet_units > self._hangover_units:

@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import sys
-import tempfile
 import types
 import typing
 from collections.abc import Mapping
@@ -19,11 +18,6 @@ from pathlib import Path
 from typing import Any, TypeVar, Union
 
 from wakeword.errors import SpecError, WakewordError, refuse_unknown_keys
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 T = TypeVar("T")
 
@@ -75,10 +69,20 @@ def to_table(spec: Any) -> dict[str, Any]:
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """A TOML file as a dict; SpecError if it is missing or not TOML."""
+    return toml_table(_read_text(path), str(path))
+
+
+def toml_table(text: str, where: str) -> dict[str, Any]:
+    """TOML as a dict; SpecError, naming ``where`` it stood, if it is none."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
-        return tomllib.loads(_read_text(path))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path}: not valid TOML: {error}") from None
+        raise SpecError(f"{where}: not valid TOML: {error}") from None
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -94,6 +98,8 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 def write_atomic(path: str | Path, data: bytes) -> None:
     """Write the whole file or nothing: a temporary neighbour, flushed to disk, then renamed."""
+    import tempfile
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

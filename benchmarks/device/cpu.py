@@ -50,11 +50,13 @@ def main() -> None:
     )
     arguments.add_argument("--contender", help=argparse.SUPPRESS)
     arguments.add_argument("--audio", type=Path, help=argparse.SUPPRESS)
+    arguments.add_argument("--block-samples", type=int, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if len(options.models) > PEER_MODELS:
         arguments.error(f"--models: {len(options.models)}; the peer has {PEER_MODELS} of its own")
     if options.contender:
-        print(json.dumps(hear(options.contender, options.models, options.audio)))
+        heard = hear(options.contender, options.models, options.audio, options.block_samples)
+        print(json.dumps(heard))
         return
     results = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -92,12 +94,11 @@ CONTENDERS = ("pymicro-wakeword", "wakeword, gate held open", "wakeword")
 OPENWAKEWORD = "openWakeWord"
 
 
-def hear(contender: str, models: list[str], path: Path) -> dict[str, float]:
+def hear(contender: str, models: list[str], path: Path, block_samples: int) -> dict[str, float]:
     """Run one contender over the audio; called in a process of its own.
 
     ``models`` are ours; of its own, pymicro-wakeword runs as many.
     """
-    block_samples = 1280
     if contender == "pymicro-wakeword":
         from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
@@ -119,10 +120,8 @@ def hear(contender: str, models: list[str], path: Path) -> dict[str, float]:
     else:
         import numpy as np
 
-        from wakeword.capture import BLOCK_S
         from wakeword.detector import Detector
 
-        block_samples = round(BLOCK_S * SAMPLE_RATE)
         detector = Detector.load(*models, gate=contender == "wakeword")
 
         def push(block: bytes) -> None:
@@ -158,6 +157,10 @@ def compare(
     path: Path, rounds: int, models: list[str], openwakeword: str | None = None
 ) -> dict[str, dict[str, float]]:
     """Medians of each contender, and the median of its CPU ratio to the first, round by round."""
+    # Asked here: of those that are compared, none opens a microphone.
+    from wakeword.capture import BLOCK_S
+
+    blocks = dict.fromkeys(CONTENDERS[1:], str(round(BLOCK_S * SAMPLE_RATE)))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     interpreters = dict.fromkeys(CONTENDERS, sys.executable)
     if openwakeword:
@@ -166,7 +169,7 @@ def compare(
     for number in range(rounds + 1):
         for name, interpreter in interpreters.items():
             command = [interpreter, __file__, "--contender", name, "--models", *models]
-            command += ["--audio", str(path)]
+            command += ["--audio", str(path), "--block-samples", blocks.get(name, "1280")]
             done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
             if number:  # the first round warms the disk cache
                 rows[name].append(json.loads(done.stdout))

@@ -139,10 +139,8 @@ def heard_units(gate: VadGate, audio: Int16) -> set[int]:
     """Numbers of the units that the network would hear, pre-rolls included."""
     gate.reset()
     heard: set[int] = set()
-    for number in range(len(audio) // STEP_SAMPLES):
-        unit = audio[number * STEP_SAMPLES : (number + 1) * STEP_SAMPLES]
-        n = len(gate.push(unit)[0]) // STEP_SAMPLES
-        heard.update(range(number - n + 1, number + 1))
+    for number, samples, _ in gate.push(audio[: len(audio) - len(audio) % STEP_SAMPLES]):
+        heard.update(range(number - len(samples) // STEP_SAMPLES, number))
     return heard
 
 
