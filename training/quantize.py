@@ -3,7 +3,7 @@
 The step is rebuilt from numpy weights as constants, with the history inside the model
 (``tf.Variable``), because a Keras GRU inside the step does not convert, and because ESPHome and the
 other runtimes want the state in there. Only operators that ESPHome's interpreter knows are used;
-hence a tanh made of a sigmoid, a slice for a split, and one fully connected product per gate.
+hence a tanh made of a sigmoid, and one fully connected product per gate.
 """
 
 from __future__ import annotations
@@ -178,6 +178,7 @@ def step_module(network: Network) -> tf.Module:
                 tf.Variable(tf.zeros((1, len(c.kernel) - c.stride, 1, c.kernel.shape[1])))
                 for c in network.convs
             ]
+            # Half of what the GRU remembers, see _head.
             self.hidden = [tf.Variable(tf.zeros((1, len(h.recurrent)))) for h in network.heads]
             self.beside = Part(network.beside) if network.beside else None
 
@@ -210,22 +211,30 @@ def step_module(network: Network) -> tf.Module:
 
 
 def _head(x: tf.Tensor, head: Head, hidden: tf.Variable) -> tf.Tensor:
+    """One step of a head on (1, channels) x; ``hidden`` is half of what its GRU remembers.
+
+    Halved, a candidate tanh(v) = 2 sigmoid(2 v) - 1 is sigmoid(2 v) - 1/2, and every factor of 2
+    lies in the weights: nothing is multiplied, hence rounded, twice.
+    """
     import tensorflow as tf
 
     units = len(head.recurrent)
-    h = hidden.read_value()
+    half = hidden.read_value()
+    doubled = np.repeat(np.array((1, 1, 2), np.float32), units)  # z, r, the candidate's 2 v
+    kernel, recurrent = head.kernel * doubled, 2 * head.recurrent * doubled
+    bias = head.bias * doubled
 
     def product(value: tf.Tensor, weights: Float32, bias: Float32, gate: int) -> tf.Tensor:
         columns = slice(gate * units, (gate + 1) * units)
         return tf.matmul(value, weights[:, columns]) + bias[columns]
 
-    x_z, x_r, x_h = (product(x, head.kernel, head.bias[0], gate) for gate in range(3))
-    h_z, h_r, h_h = (product(h, head.recurrent, head.bias[1], gate) for gate in range(3))
+    x_z, x_r, x_h = (product(x, kernel, bias[0], gate) for gate in range(3))
+    h_z, h_r, h_h = (product(half, recurrent, bias[1], gate) for gate in range(3))
     update = tf.sigmoid(x_z + h_z)
     reset = tf.sigmoid(x_r + h_r)
-    # tanh(v) = 2 sigmoid(2 v) - 1, and a subtraction written as an addition: SUB is not among them.
-    candidate = tf.sigmoid((x_h + reset * h_h) * 2.0) * 2.0 + -1.0
-    h = update * h + (update * -1.0 + 1.0) * candidate
-    hidden.assign(h)
-    result = tf.matmul(h, head.dense) + head.dense_bias
+    # Subtractions written as additions: SUB is not among the operators.
+    candidate = tf.sigmoid(x_h + reset * h_h) + -0.5
+    half = update * half + (update * -1.0 + 1.0) * candidate
+    hidden.assign(half)
+    result = tf.matmul(half, 2 * head.dense) + head.dense_bias
     return result if head.logits else tf.sigmoid(result)
