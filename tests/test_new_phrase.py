@@ -39,7 +39,7 @@ def people(folder: Path, phrase: str) -> Path:
         ('say "cheese", please!', "en-GB", 5),
         ("Licht an", "de", 30),
         ("불 켜줘", "ko", 12.5),
-        ("C:\\lights on", "en", 90),
+        ("C:\\lights on", "en", 59),
     ],
 )
 def test_the_recipe_reads_back_as_what_was_typed(
@@ -47,8 +47,9 @@ def test_the_recipe_reads_back_as_what_was_typed(
 ) -> None:
     own = people(tmp_path / "our takes", phrase)
     (tmp_path / "spoken").mkdir()
-    text = new_phrase.recipe_text(phrase, [tmp_path / "spoken", own], VOICES, minutes, language)
-    (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
+    texts = new_phrase.recipe_texts(phrase, [tmp_path / "spoken", own], VOICES, minutes, language)
+    assert list(texts) == ["recipe.toml"]
+    (tmp_path / "recipe.toml").write_text(texts["recipe.toml"], encoding="utf-8")
     recipe = read_recipe(tmp_path / "recipe.toml")
     assert recipe.about.phrase == phrase
     assert recipe.about.languages == (language,)
@@ -65,10 +66,27 @@ def test_the_recipe_reads_back_as_what_was_typed(
 def test_of_many_voices_one_in_eight_is_kept_aside(tmp_path: Path) -> None:
     (tmp_path / "spoken").mkdir()
     voices = {f"voice{number:02}": 10 + number for number in range(17)}
-    text = new_phrase.recipe_text("lights on", [tmp_path / "spoken"], voices, 30, "en")
-    (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
+    texts = new_phrase.recipe_texts("lights on", [tmp_path / "spoken"], voices, 30, "en")
+    (tmp_path / "recipe.toml").write_text(texts["recipe.toml"], encoding="utf-8")
     aside = read_recipe(tmp_path / "recipe.toml").data.validation_speakers
     assert aside == ("voice00", "voice01"), "those with the fewest clips"
+
+
+def test_an_hour_has_time_for_teachers_that_hear_the_same_scenes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    own = people(tmp_path / "own", "hey kitchen")
+    path = new_phrase.begin("hey kitchen", tmp_path / "run", [own], minutes=60)
+    student = read_recipe(path)
+    assert student.distil.teachers == ("frozen.toml", "own.toml")
+    teachers = [read_recipe(path.parent / name) for name in student.distil.teachers]
+    assert [t.network.own_convs for t in teachers] == [False, True], "they err on different audio"
+    for teacher in teachers:
+        assert not teacher.distil.teachers
+        assert (teacher.data, teacher.scenes) == (student.data, student.scenes)
+    shorter = new_phrase.begin("hey kitchen", tmp_path / "shorter", [own], minutes=30)
+    assert read_recipe(shorter).scenes == student.scenes, "half of the time is the teachers'"
 
 
 def test_one_person_is_too_few_to_keep_anybody_aside(

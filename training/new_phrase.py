@@ -22,6 +22,7 @@ from wakeword.spec import write_atomic
 SEED = 1
 NEAR_TEXTS = 150  # different near misses
 MEMBERS = 2  # networks heard as one
+TAUGHT_MINUTES = 60.0  # from here on, others teach them for half of the time
 ONE_ASIDE_OF = 8  # voices choose the checkpoint and the thresholds
 LEAST_MINUTES = 5.0
 # Few voices speak for all people: wider than the usual warps, and uneven stress beside them.
@@ -52,9 +53,10 @@ def begin(
 ) -> Path:
     """Make clips and write ``FOLDER/recipe.toml`` for a phrase; the recipe's path.
 
-    What is there already is kept, so a run that was stopped goes on. WakewordError where the phrase
-    can't be pronounced, or nothing can say it. Words for near misses in another language than
-    English are taken from ``texts``.
+    Its teachers' recipes, if there is time for them, stand beside it. What is there already is
+    kept, so a run that was stopped goes on. WakewordError where the phrase can't be pronounced, or
+    nothing can say it. Words for near misses in another language than English are taken from
+    ``texts``.
     """
     recipe = folder / "recipe.toml"
     if recipe.exists():
@@ -72,7 +74,8 @@ def begin(
             "fetch librispeech-dev-clean, then wakeword data import)"
         )
     spoken = folder / "spoken"
-    speakers = synthesise(phrase, near, spoken, round(27 * minutes), language, workers)
+    learning = minutes if minutes < TAUGHT_MINUTES else minutes / 2
+    speakers = synthesise(phrase, near, spoken, round(27 * learning), language, workers)
     people = Counter(c.speaker for d in own for c in d.clips() if c.phrase == phrase and c.speaker)
     if not speakers and not people:
         raise WakewordError(
@@ -82,9 +85,9 @@ def begin(
     # A voice chooses the checkpoint that the others have not taught. Where the engines have one
     # voice only, as in most languages, it is a person; or nobody, and the last checkpoint is taken.
     choosers = speakers if len(speakers) > 2 else people if len(people) > 2 else {}
-    write_atomic(
-        recipe, recipe_text(phrase, [spoken, *datasets], choosers, minutes, language).encode()
-    )
+    texts_by_name = recipe_texts(phrase, [spoken, *datasets], choosers, minutes, language)
+    for name, text in texts_by_name.items():
+        write_atomic(folder / name, text.encode())
     return recipe
 
 
@@ -135,14 +138,44 @@ def near_texts(phrase: str, language: str = "en", texts: Sequence[str] = ()) -> 
     return [*(opposites * 10)[:20], *(one.text for one in near)]
 
 
-def recipe_text(
+def recipe_texts(
     phrase: str,
     datasets: Sequence[Path],
     choosers: Mapping[str, int],
     minutes: float,
     language: str,
+) -> dict[str, str]:
+    """The recipes by file name, "recipe.toml" last; the others are its teachers'.
+
+    Of ``choosers``, clips by speaker, those with the fewest are missed least.
+    """
+    if minutes < TAUGHT_MINUTES:
+        text = _recipe_text(phrase, datasets, choosers, minutes, language, 65 * minutes)
+        return {"recipe.toml": text}
+    minutes /= 2
+    return {
+        "frozen.toml": _recipe_text(phrase, datasets, choosers, minutes, language, 65 * minutes),
+        "own.toml": _recipe_text(
+            phrase, datasets, choosers, minutes, language, 100 * minutes, members=1, own_convs=True
+        ),
+        "recipe.toml": _recipe_text(
+            phrase, datasets, choosers, minutes, language, 133 * minutes,
+            teachers=("frozen.toml", "own.toml"),
+        ),
+    }  # fmt: skip
+
+
+def _recipe_text(
+    phrase: str,
+    datasets: Sequence[Path],
+    choosers: Mapping[str, int],
+    minutes: float,
+    language: str,
+    steps: float,
+    members: int = MEMBERS,
+    own_convs: bool = False,
+    teachers: Sequence[str] = (),
 ) -> str:
-    """The recipe. Of ``choosers``, clips by speaker, those with the fewest are missed least."""
     rarest = sorted(choosers, key=lambda name: (choosers[name], name))
     aside = rarest[: max(1, len(rarest) // ONE_ASIDE_OF)]
     places = [str(path.resolve()) for path in datasets if path.exists()]
@@ -152,7 +185,7 @@ def recipe_text(
     return f"""# Written by `wakeword train run --phrase`; yours to change.
 seed = {SEED}
 stream_copies = 1
-ensemble = {MEMBERS}
+ensemble = {members}
 
 [about]
 name = {json.dumps(name_of(phrase))}
@@ -197,6 +230,7 @@ emphasis_share = 0.6
 [network]
 size = "standard"
 backbone = "english"
+own_convs = {json.dumps(own_convs)}
 dropout = 0.2
 
 [second_ear]
@@ -207,6 +241,16 @@ use = {json.dumps(is_english(language))}
 frames = {frames}
 
 [fit]
-steps = {round(minutes * 65)}
+steps = {round(steps)}
 check_steps = {max(200, round(minutes * 32))}
+{_distil_text(teachers)}"""
+
+
+def _distil_text(teachers: Sequence[str]) -> str:
+    if not teachers:
+        return ""
+    return f"""
+[distil]
+teachers = {json.dumps(list(teachers))}
+weight = 1.0
 """
