@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from data_tools.accents import ways_to_say
@@ -74,8 +75,8 @@ def begin(
             "fetch librispeech-dev-clean, then wakeword data import)"
         )
     spoken = folder / "spoken"
-    learning = minutes if minutes < TAUGHT_MINUTES else minutes / 2
-    speakers = synthesise(phrase, near, spoken, round(27 * learning), language, workers)
+    count = round(27 * _own_minutes(minutes))
+    speakers = synthesise(phrase, near, spoken, count, language, workers)
     people = Counter(c.speaker for d in own for c in d.clips() if c.phrase == phrase and c.speaker)
     if not speakers and not people:
         raise WakewordError(
@@ -149,20 +150,20 @@ def recipe_texts(
 
     Of ``choosers``, clips by speaker, those with the fewest are missed least.
     """
-    if minutes < TAUGHT_MINUTES:
-        text = _recipe_text(phrase, datasets, choosers, minutes, language, 65 * minutes)
-        return {"recipe.toml": text}
-    minutes /= 2
+    own = _own_minutes(minutes)
+    text = partial(_recipe_text, phrase, datasets, choosers, own, language)
+    if own == minutes:
+        return {"recipe.toml": text(65 * own)}
     return {
-        "frozen.toml": _recipe_text(phrase, datasets, choosers, minutes, language, 65 * minutes),
-        "own.toml": _recipe_text(
-            phrase, datasets, choosers, minutes, language, 100 * minutes, members=1, own_convs=True
-        ),
-        "recipe.toml": _recipe_text(
-            phrase, datasets, choosers, minutes, language, 133 * minutes,
-            teachers=("frozen.toml", "own.toml"),
-        ),
-    }  # fmt: skip
+        "frozen.toml": text(65 * own),
+        "own.toml": text(100 * own, members=1, own_convs=True),
+        "recipe.toml": text(133 * own, teachers=("frozen.toml", "own.toml")),
+    }
+
+
+def _own_minutes(minutes: float) -> float:
+    """What teachers leave of the time, if there is enough for them."""
+    return minutes if minutes < TAUGHT_MINUTES else minutes / 2
 
 
 def _recipe_text(

@@ -74,6 +74,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 def toml_table(text: str, where: str) -> dict[str, Any]:
     """TOML as a dict; SpecError, naming ``where`` it stood, if it is none."""
+    # Imported here, as what only some need is everywhere: a start of the device waits for it.
     if sys.version_info >= (3, 11):
         import tomllib
     else:
