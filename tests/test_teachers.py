@@ -73,28 +73,23 @@ def test_features_are_made_once_for_recipes_of_the_same_scenes(
     }
 
 
-def test_a_recipe_that_teaches_itself_is_refused_before_anything_is_made(
-    recipes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        (taught_by("pupil.toml"), "pupil.toml: is its own teacher; take it out of distil.teachers"),
+        (
+            SHORT.replace("units = 24", "units = 24\nstride = 2"),
+            "teacher.toml: network.stride is 2; a teacher of pupil.toml needs 3",
+        ),
+    ],
+    ids=["itself", "another stride"],
+)
+def test_who_cannot_teach_is_refused_before_anything_is_made(
+    teacher: str, message: str, recipes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (recipes / "ouroboros.toml").write_text(taught_by("tail.toml"))
-    (recipes / "tail.toml").write_text(taught_by("ouroboros.toml"))
-    command = ["train", "run", str(recipes / "ouroboros.toml"), "--out", str(tmp_path / "run")]
+    (recipes / "pupil.toml").write_text(taught_by("teacher.toml"))
+    (recipes / "teacher.toml").write_text(teacher)
+    command = ["train", "run", str(recipes / "pupil.toml"), "--out", str(tmp_path / "run")]
     assert main(command) == 1
-    assert "ouroboros.toml: is its own teacher; take it out of distil.teachers" in (
-        capsys.readouterr().err
-    )
-    assert not (tmp_path / "run" / "features").exists()
-
-
-def test_a_teacher_of_another_stride_is_refused_before_anything_is_made(
-    recipes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    slow = SHORT.replace("units = 24", "units = 24\nstride = 2")
-    (recipes / "slow.toml").write_text(slow)
-    (recipes / "hasty.toml").write_text(taught_by("slow.toml"))
-    command = ["train", "run", str(recipes / "hasty.toml"), "--out", str(tmp_path / "run")]
-    assert main(command) == 1
-    assert "slow.toml: network.stride is 2; a teacher of hasty.toml needs 3" in (
-        capsys.readouterr().err
-    )
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "run" / "features").exists()
