@@ -14,7 +14,7 @@ from training.division import divide
 from training.material import Material
 from training.pipeline import build_features, teachers
 from training.runs import Run
-from training.wake_network import train
+from training.wake_network import Lesson, train
 from wakeword.cli import main
 
 SHORT = (
@@ -48,7 +48,8 @@ def begun(recipe: Path, run: Path) -> tuple[Run, Material, Material]:
 def test_a_teacher_has_learned_from_its_own_teacher(recipes: Path, tmp_path: Path) -> None:
     job, learned, aside = begun(recipes / "student.toml", tmp_path / "run")
     second, _ = teachers(job, learned, aside, 1)
-    alone = train(Run.begin(recipes / "first.toml", tmp_path / "alone"), learned, aside, [])
+    job_alone = Run.begin(recipes / "first.toml", tmp_path / "alone")
+    (alone,) = train([Lesson(job_alone, learned, aside)])
     first, *_ = teachers(
         Run.begin(recipes / "second.toml", tmp_path / "run/teachers/second"), learned, aside, 1
     )
@@ -59,6 +60,23 @@ def test_a_teacher_has_learned_from_its_own_teacher(recipes: Path, tmp_path: Pat
         for a, b in zip(second.get_weights(), alone.get_weights(), strict=True)
     ]
     assert any(differs), "the same seed and scenes, but taught"
+
+
+def test_members_that_learn_at_once_learn_what_they_learn_alone(
+    recipes: Path, tmp_path: Path
+) -> None:
+    (recipes / "pair.toml").write_text(SHORT.replace("seed = 1", "seed = 1\nensemble = 2"))
+    networks = []
+    for at_once in (1, 2):
+        jobs = [
+            Run.begin(recipes / name, tmp_path / f"{name} {at_once}")
+            for name in ("pair.toml", "first.toml")
+        ]
+        _, learned, aside = begun(recipes / "pair.toml", jobs[0].folder)
+        networks.append(train([Lesson(job, learned, aside) for job in jobs], at_once))
+    for one_by_one, at_once in zip(*networks, strict=True):
+        for a, b in zip(one_by_one.get_weights(), at_once.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_features_are_made_once_for_recipes_of_the_same_scenes(

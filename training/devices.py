@@ -33,3 +33,13 @@ def use_devices(n_devices: int, batch_size: int) -> None:
             f"--devices {n_devices}: batch.size is {batch_size}; expected a multiple of {n_devices}"
         )
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=found[:n_devices]))
+
+
+def batches_are_divided() -> bool:
+    """Whether :func:`use_devices` divides batches. Then one thread at a time may use the devices.
+
+    Two that divide theirs among the same devices may wait for each other for ever.
+    """
+    import keras
+
+    return keras.distribution.distribution() is not None

@@ -6,16 +6,19 @@ import io
 import json
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from training.batches import Batch
+from training.devices import batches_are_divided
 from training.events import EventLog
 from training.pace import Pace
+from training.prefetch import Batches, Prefetch
+from training.side_by_side import Bars
 from wakeword.errors import WakewordError
 from wakeword.spec import write_atomic
 
@@ -65,15 +68,6 @@ class Verdict:
 Validate = Callable[["keras.Model"], Verdict]
 
 
-class Batches(Protocol):
-    """Where batches come from: step n gives batch n, whatever came before it."""
-
-    mined: npt.NDArray[np.int64]
-
-    def batch(self, step: int) -> Batch:
-        """The batch of an optimizer step."""
-
-
 def learning_rate(step: int, spec: FitSpec) -> float:
     """Linear rise, then half a cosine (Loshchilov and Hutter, arXiv 1608.03983)."""
     if step < spec.rise_steps:
@@ -91,24 +85,19 @@ def fit(
     folder: Path,
     loss: keras.losses.Loss | None = None,
     watch: Callable[[dict[str, float]], None] | None = None,
+    bars: Bars | None = None,
+    name: str = "training",
 ) -> Weights:
     """Train ``model``; the averaged weights that validated best, or the last ones.
 
     ``loss`` is the binary cross-entropy of logits unless another is given. ``folder`` receives
     ``metrics.jsonl`` (a line a validation) and ``checkpoint.npz``; if it holds
     a checkpoint, training goes on from there to the result that it would have had without a stop.
-    ``watch`` is told each line; whatever it raises ends the training.
+    ``watch`` is told each line; whatever it raises ends the training. Its progress stands under
+    ``name`` among ``bars``, whose Stopped ends it as well.
     Raises TrainingError on a loss that is not finite; the checkpoint keeps the last good weights.
     """
     import keras
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
 
     optimizer = keras.optimizers.AdamW(
         spec.learning_rate, weight_decay=spec.weight_decay, global_clipnorm=spec.clip_norm
@@ -125,13 +114,19 @@ def fit(
     sampler.mined = progress.mined
     pace, events = Pace(), EventLog(folder)
 
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-               TextColumn("{task.fields[last]}"))  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=spec.steps, completed=progress.step, last=progress.last)
+    with ExitStack() as stack:
+        if bars is None:
+            bars = stack.enter_context(Bars())
+        move = bars.begin(name, spec.steps, progress.step, progress.last)
+        alone = batches_are_divided()
+        ahead = stack.enter_context(Prefetch(sampler))
         while progress.step < spec.steps:
             with pace.waiting():
-                batch = sampler.batch(progress.step)
+                batch = ahead.take(progress.step)
+            step = progress.step + 1
+            checks = step % spec.check_steps == 0 or step == spec.steps
+            if not (checks or alone):  # what a validation mines is in the batches after it
+                ahead.begin(step)
             optimizer.learning_rate = learning_rate(progress.step, spec)
             with pace.working(len(batch.frames)):
                 cost = float(model.train_on_batch(batch.frames, batch.targets, batch.weights))
@@ -142,7 +137,7 @@ def fit(
                     "halve fit.learning_rate in the recipe and train in a new folder"
                 )
             progress.count(cost, model.get_weights(), spec.average_steps)
-            if progress.step % spec.check_steps == 0 or progress.step == spec.steps:
+            if checks:
                 progress.judge(model, validate, spec.keep)
                 progress.lines[-1] |= pace.take()
                 progress.save(folder, model, optimizer)
@@ -150,7 +145,7 @@ def fit(
                 events.write(progress.lines[-1])
                 if watch:
                     watch(progress.lines[-1])
-            bar.update(task, completed=progress.step, last=f"{pace.words}  {progress.last}")
+            move(progress.step, f"{pace.words}  {progress.last}")
     return progress.best
 
 

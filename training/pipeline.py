@@ -33,7 +33,7 @@ from training.runs import Run
 from training.second_ear import phrase_spec
 from training.streams import CONDITIONS, NEAR_MISSES, Stream, Surroundings, spoken
 from training.wake_head import WakeHead
-from training.wake_network import backbone, train, trained_network, validator
+from training.wake_network import Lesson, backbone, is_trained, train, validator
 from wakeword.audio import Float32
 from wakeword.bundle import Bundle, WakeAlone
 from wakeword.errors import WakewordError
@@ -66,7 +66,8 @@ def run(
     clips = learned_from(recipe_path)
     provenance = job.note(clips)
     learned, aside = build_features(job, division, workers, ray)
-    model = train(job, learned, aside, teachers(job, learned, aside, workers))
+    lesson = Lesson(job, learned, aside, teachers(job, learned, aside, workers))
+    (model,) = train([lesson], workers)
     bundle = export(job, model, learned, aside, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
@@ -153,19 +154,19 @@ def teachers(job: Run, learned: Material, aside: Material, workers: int) -> list
 
     One that learns from the same scenes as this recipe learns from the same features.
     """
-    networks = []
+    lessons = []
     for name in job.recipe.distil.teachers:
         path = job.beside / name
         other = Run.begin(path, job.folder / "teachers" / path.stem)
-        network = trained_network(other)
-        if network is None:
-            material = learned, aside
+        material = learned, aside
+        taught_by: list[keras.Model] = []
+        if not is_trained(other):
             if _scenes(other) != _scenes(job):
                 division = divide(other.recipe.data, other.recipe.about.phrase, other.beside)
                 material = build_features(other, division, workers)
-            network = train(other, *material, teachers(other, *material, workers))
-        networks.append(network)
-    return networks
+            taught_by = teachers(other, *material, workers)
+        lessons.append(Lesson(other, *material, taught_by))
+    return train(lessons, workers)
 
 
 def _scenes(job: Run) -> tuple[object, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,18 +13,23 @@ import numpy as np
 from data_tools.licences import allows_products
 from training.backbone import Backbone, layer_weights
 from training.batches import Sampler
+from training.devices import batches_are_divided
 from training.distil import TaughtSampler
 from training.ensemble import Layers, merge
 from training.fit import Weights, fit
 from training.material import Material
 from training.model import build, freeze
+from training.prefetch import Batches
 from training.runs import Run
+from training.side_by_side import Bars, side_by_side
 from training.validate import Validator
 from wakeword.errors import WakewordError
 from wakeword.spec import write_atomic
 
 if TYPE_CHECKING:
     import keras
+
+TRAINED = "network.npz"
 
 
 def backbone(job: Run) -> Backbone | None:
@@ -64,46 +70,72 @@ def untrained(job: Run, seed: int, members: int = 1) -> keras.Model:
     return model
 
 
-def trained_network(job: Run) -> keras.Model | None:
-    """The network of a run whose training is done."""
-    path = job.folder / "network.npz"
-    if not path.exists():
-        return None
+def is_trained(job: Run) -> bool:
+    """Whether the training of a run is done."""
+    return (job.folder / TRAINED).exists()
+
+
+def trained_network(job: Run) -> keras.Model:
+    """The network of a run whose training is done; FileNotFoundError before."""
     model = network(job)
-    with np.load(path) as kept:
+    with np.load(job.folder / TRAINED) as kept:
         model.set_weights([kept[name] for name in sorted(kept.files)])
     return model
 
 
-def train(
-    job: Run, learned: Material, aside: Material, teachers: Sequence[keras.Model]
-) -> keras.Model:
-    """The network with the weights that validated best."""
-    trained = trained_network(job)
-    if trained is not None:
-        return trained
+@dataclass(frozen=True)
+class Lesson:
+    """What the network of a run learns from, and who teaches it."""
+
+    job: Run
+    learned: Material
+    aside: Material
+    teachers: Sequence[keras.Model] = ()
+
+
+def train(lessons: Sequence[Lesson], at_once: int = 1) -> list[keras.Model]:
+    """The networks with the weights that validated best, in the order of their lessons.
+
+    ``at_once`` of all their members learn at a time. What an earlier try has trained is kept.
+    """
     members = [
-        _member(job, number, learned, aside, teachers) for number in range(job.recipe.ensemble)
+        (i, number)
+        for i, lesson in enumerate(lessons)
+        if not is_trained(lesson.job)
+        for number in range(lesson.job.recipe.ensemble)
     ]
+    # The longest first, so that no core is left with one at the end.
+    members.sort(key=lambda member: -lessons[member[0]].job.recipe.fit.steps)
+    trainings = [partial(_member, lessons[i], number) for i, number in members]
+    done = side_by_side(trainings, 1 if batches_are_divided() else at_once)
+    layers = dict(zip(members, done, strict=True))
+    for i in {i for i, _ in members}:
+        job = lessons[i].job
+        _join(job, [layers[i, number] for number in range(job.recipe.ensemble)])
+    return [trained_network(lesson.job) for lesson in lessons]
+
+
+def _join(job: Run, members: Sequence[Layers]) -> None:
+    """Write the network of a run, of what its members have learned."""
     model = network(job)
     for layer, weights in (merge(members) if len(members) > 1 else members[0]).items():
         model.get_layer(layer).set_weights(weights)
-    write_atomic(job.folder / "network.npz", _npz(model.get_weights()))
-    return model
+    write_atomic(job.folder / TRAINED, _npz(model.get_weights()))
 
 
-def _member(
-    job: Run, number: int, learned: Material, aside: Material, teachers: Sequence[keras.Model]
-) -> Layers:
+def _member(lesson: Lesson, number: int, bars: Bars) -> Layers:
     """What one network of the ensemble has learned, from a seed of its own."""
-    recipe, seed = job.recipe, job.recipe.seed + number
-    folder = job.folder / "members" / str(number) if recipe.ensemble > 1 else job.folder
+    job, recipe, seed = lesson.job, lesson.job.recipe, lesson.job.recipe.seed + number
+    folder, name = job.folder, job.folder.name
+    if recipe.ensemble > 1:
+        folder, name = folder / "members" / str(number), f"{name} {number + 1}"
     folder.mkdir(parents=True, exist_ok=True)
     model = untrained(job, seed)
-    sampler: Sampler | TaughtSampler = Sampler(learned, recipe.batch, recipe.network.stride, seed)
-    if teachers:
-        sampler = TaughtSampler(sampler, teachers, recipe.distil.weight)
-    model.set_weights(fit(model, sampler, recipe.fit, validator(job, aside, learned), folder))
+    sampler: Batches = Sampler(lesson.learned, recipe.batch, recipe.network.stride, seed)
+    if lesson.teachers:
+        sampler = TaughtSampler(sampler, lesson.teachers, recipe.distil.weight)
+    validate = validator(job, lesson.aside, lesson.learned)
+    model.set_weights(fit(model, sampler, recipe.fit, validate, folder, bars=bars, name=name))
     return {name: w for name, w in layer_weights(model).items() if model.get_layer(name).trainable}
 
 
