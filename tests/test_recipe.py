@@ -44,6 +44,7 @@ def test_the_shipped_recipes_are_whole() -> None:
         ("[network]\nsize = 'huge'\n", "micro"),
         ("[batch]\nframes = 301\n", "multiple of"),
         ("[batch]\npositive_share = 0.9\n", "sum to over 1"),
+        ("[distil]\nteachers = ['a.toml']\nboth_ears = true\n", "network.backbone"),
         ("[[scenes]]\nname = 'a'\ncount = 1\n[[scenes]]\nname = 'a'\ncount = 1\n", "own name"),
     ],
 )

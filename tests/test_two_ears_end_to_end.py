@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ pytest.importorskip("tensorflow")
 
 from test_ctc import RECIPE as BACKBONE
 
-from training import backbone, wake_network
+from training import backbone, pipeline, wake_network
 from training.config import read_recipe
+from training.division import divide
 from training.float_twin import float_network
 from training.network import FloatStream
 from training.runs import Run
@@ -23,6 +25,7 @@ from wakeword.bundle import Bundle
 from wakeword.cli import main
 from wakeword.detector import Detector
 from wakeword.errors import WakewordError
+from wakeword.frontend import dequantize
 from wakeword.model import StreamingModel
 
 EARS = """
@@ -126,3 +129,28 @@ def test_a_backbone_of_another_stride_is_refused(folder: Path, tmp_path: Path) -
     )
     with pytest.raises(WakewordError, match=r"takes 3 frames a step, network\.stride is 2"):
         wake_network.network(Run.begin(recipe, tmp_path / "run"))
+
+
+def test_a_student_learns_what_both_ears_say_together(folder: Path, tmp_path: Path) -> None:
+    taught = (folder.parent / "recipe.toml").read_text().replace("steps = 400", "steps = 20")
+    taught += '[distil]\nteachers = ["recipe.toml"]\nweight = 1.0\nboth_ears = true\n'
+    (folder.parent / "student.toml").write_text(taught)
+    job = Run.begin(folder.parent / "student.toml", tmp_path / "student")
+    for part in ("features", "audio"):
+        (job.folder / part).symlink_to(folder / part)
+    own = job.folder / "teachers" / "recipe"  # is trained already
+    own.mkdir(parents=True)
+    shutil.copyfile(folder / "network.npz", own / "network.npz")
+    division = divide(job.recipe.data, PHRASE, folder.parent)
+    learned, aside = pipeline.build_features(job, division, 1)
+    who = pipeline.teacher(job, learned, aside, 1)
+    frames = dequantize(learned.frames[learned.phrases[:8, 1, np.newaxis] + np.arange(-150, 30)])
+    (wake,) = pipeline.teachers(job, learned, aside, 1)
+    said, alone = who.predict_on_batch(frames), wake.predict_on_batch(frames)
+    ear = Bundle.load(folder / "ah_ee_oo.json").extension.second_ear
+    assert who.spec.fusion == ear.fusion, "as it was learned for the teacher's own bundle"
+    asked = alone / job.recipe.decision.temperature >= np.log(ear.floor / (1 - ear.floor))
+    assert asked.any() and not np.allclose(said[asked], alone[asked], atol=0.1)
+    np.testing.assert_array_equal(said[~asked], alone[~asked])
+    (student,) = wake_network.train([wake_network.Lesson(job, learned, aside, who)])
+    assert np.isfinite(student.predict_on_batch(frames)).all()

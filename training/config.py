@@ -78,6 +78,8 @@ class Recipe:
             raise ValueError(f"scenes are named {names}; expected one or more, each its own name")
         if self.ensemble < 1:
             raise ValueError(f"ensemble is {self.ensemble}; expected 1 or more")
+        if self.distil.both_ears and not (self.distil.teachers and self.network.backbone):
+            raise ValueError("distil.both_ears needs distil.teachers and network.backbone")
         if self.batch.frames % self.network.stride:
             raise ValueError(
                 f"batch.frames is {self.batch.frames}; "

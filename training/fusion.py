@@ -16,6 +16,7 @@ from wakeword.phrase import Fusion, PhraseSpec, SecondEar, wake_logit
 if TYPE_CHECKING:
     import keras
 
+    from training.distil import Teacher
     from training.material import Material
 
 SCALE = 0.1  # of the phone head's raw output; its file's own is about this
@@ -34,7 +35,7 @@ class Moments:
 
 
 def moments(
-    wake: keras.Model,
+    wake: Teacher,
     phones: keras.Model,
     spec: PhraseSpec,
     material: Material,

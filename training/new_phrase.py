@@ -23,7 +23,7 @@ from wakeword.spec import write_atomic
 SEED = 1
 NEAR_TEXTS = 150  # different near misses
 MEMBERS = 2  # networks heard as one
-TAUGHT_MINUTES = 60.0  # from here on, others teach them for half of the time
+TAUGHT_MINUTES = 30.0  # from here on, other networks learn it first, and teach
 ONE_ASIDE_OF = 8  # voices choose the checkpoint and the thresholds
 LEAST_MINUTES = 5.0
 # Few voices speak for all people: wider than the usual warps, and uneven stress beside them.
@@ -75,7 +75,7 @@ def begin(
             "fetch librispeech-dev-clean, then wakeword data import)"
         )
     spoken = folder / "spoken"
-    count = round(27 * _own_minutes(minutes))
+    count = round(27 * minutes)
     speakers = synthesise(phrase, near, spoken, count, language, workers)
     people = Counter(c.speaker for d in own for c in d.clips() if c.phrase == phrase and c.speaker)
     if not speakers and not people:
@@ -150,20 +150,14 @@ def recipe_texts(
 
     Of ``choosers``, clips by speaker, those with the fewest are missed least.
     """
-    own = _own_minutes(minutes)
-    text = partial(_recipe_text, phrase, datasets, choosers, own, language)
-    if own == minutes:
-        return {"recipe.toml": text(65 * own)}
+    text = partial(_recipe_text, phrase, datasets, choosers, minutes, language)
+    if minutes < TAUGHT_MINUTES:
+        return {"recipe.toml": text(65 * minutes)}
     return {
-        "frozen.toml": text(65 * own),
-        "own.toml": text(100 * own, members=1, own_convs=True),
-        "recipe.toml": text(133 * own, teachers=("frozen.toml", "own.toml")),
+        "frozen.toml": text(65 * minutes),
+        "own.toml": text(100 * minutes, members=1, own_convs=True),
+        "recipe.toml": text(87 * minutes, teachers=("frozen.toml", "own.toml")),
     }
-
-
-def _own_minutes(minutes: float) -> float:
-    """What teachers leave of the time, if there is enough for them."""
-    return minutes if minutes < TAUGHT_MINUTES else minutes / 2
 
 
 def _recipe_text(

@@ -17,11 +17,14 @@ from data_tools.pool import AudioPool
 from data_tools.scenes import render_stream
 from data_tools.sources import SPEECH_MIN_S, Sources
 from training import features, package, report, trial
+from training.backbone import Backbone
 from training.both_ears import listen_both
 from training.calibrate import operating_points
 from training.config import Recipe, read_recipe
 from training.devices import use_devices
+from training.distil import MeanTeacher, Teacher
 from training.division import Division, divide
+from training.fused_teacher import FusedTeacher
 from training.fusion import learn, moments
 from training.hearing import in_processes
 from training.material import Material
@@ -66,8 +69,8 @@ def run(
     clips = learned_from(recipe_path)
     provenance = job.note(clips)
     learned, aside = build_features(job, division, workers, ray)
-    lesson = Lesson(job, learned, aside, teachers(job, learned, aside, workers))
-    (model,) = train([lesson], workers)
+    who_teaches = teacher(job, learned, aside, workers)
+    (model,) = train([Lesson(job, learned, aside, who_teaches)], workers)
     bundle = export(job, model, learned, aside, clips, provenance)
     bundle = calibrate(job, bundle, division, workers)
     bundle.save(folder)
@@ -149,6 +152,18 @@ def build_features(
     return Material.of(learned, recipe.labels), Material.of(aside, recipe.labels)
 
 
+def teacher(job: Run, learned: Material, aside: Material, workers: int) -> Teacher | None:
+    """What the recipe's teachers say together, of both ears if it asks for that; None of none."""
+    networks = teachers(job, learned, aside, workers)
+    if not networks:
+        return None
+    mean, under = MeanTeacher(networks), backbone(job)
+    if not (under and job.recipe.distil.both_ears):
+        return mean
+    ear = _ear(job, mean, under, learned, aside)
+    return FusedTeacher(mean, under.model(), ear, job.recipe.decision.temperature)
+
+
 def teachers(job: Run, learned: Material, aside: Material, workers: int) -> list[keras.Model]:
     """The networks of the recipes that teach, each trained in a run folder inside this one.
 
@@ -159,12 +174,12 @@ def teachers(job: Run, learned: Material, aside: Material, workers: int) -> list
         path = job.beside / name
         other = Run.begin(path, job.folder / "teachers" / path.stem)
         material = learned, aside
-        taught_by: list[keras.Model] = []
+        taught_by = None
         if not is_trained(other):
             if _scenes(other) != _scenes(job):
                 division = divide(other.recipe.data, other.recipe.about.phrase, other.beside)
                 material = build_features(other, division, workers)
-            taught_by = teachers(other, *material, workers)
+            taught_by = teacher(other, *material, workers)
         lessons.append(Lesson(other, *material, taught_by))
     return train(lessons, workers)
 
@@ -188,13 +203,21 @@ def export(
     recipe, under = job.recipe, backbone(job)
     ear = None
     if under and recipe.second_ear.use:
-        ear = phrase_spec(recipe.second_ear, recipe.about.phrase, under, recipe.about.languages[0])
-        seen = moments(
-            model, under.model(), ear, aside, validator(job, aside, learned),
-            recipe.decision.temperature,
-        )  # fmt: skip
-        ear = replace(ear, fusion=learn(ear.fusion, seen, recipe.second_ear.strength))
+        ear = _ear(job, model, under, learned, aside)
     return packed(job, model, calibration_frames(learned), clips, provenance, ear)
+
+
+def _ear(
+    job: Run, wake: Teacher, under: Backbone, learned: Material, aside: Material
+) -> PhraseSpec:
+    """The second ear beside a network, fused as it fits the voices kept aside."""
+    recipe = job.recipe
+    ear = phrase_spec(recipe.second_ear, recipe.about.phrase, under, recipe.about.languages[0])
+    seen = moments(
+        wake, under.model(), ear, aside, validator(job, aside, learned),
+        recipe.decision.temperature,
+    )  # fmt: skip
+    return replace(ear, fusion=learn(ear.fusion, seen, recipe.second_ear.strength))
 
 
 def packed(

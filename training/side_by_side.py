@@ -1,7 +1,7 @@
 """Several trainings at once, each in a thread: their bars stand together, and they stop together.
 
-A small network keeps one core busy and no more, so two cores train two in the time of one. The
-arithmetic happens outside Python's lock, and all of them read one copy of the material.
+A small network does not keep many cores, or an accelerator, busy. The arithmetic happens outside
+Python's lock, and all of them read one copy of the material.
 """
 
 from __future__ import annotations

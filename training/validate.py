@@ -22,6 +22,7 @@ from wakeword.frontend import N_CHANNELS, dequantize
 if TYPE_CHECKING:
     import keras
 
+    from training.distil import Teacher
     from training.material import Material, Numbers
 
 AFTER_END_S = 0.7  # a phrase counts as heard this long after its end
@@ -79,7 +80,7 @@ class Validator:
         mined = mined[mined[:, 0] >= self.spec.mined_score][: self.spec.mined_peaks]
         return mined[:, 1].astype(np.int64) * self.stride
 
-    def scores(self, model: keras.Model, material: Material, temperature: float = 1.0) -> Float32:
+    def scores(self, model: Teacher, material: Material, temperature: float = 1.0) -> Float32:
         """(n_frames // stride,) smoothed scores; every scene from a zero state."""
         scores = np.zeros(len(material.frames) // self.stride + 1, np.float32)
         for spans in _batches(material.scenes, self.stride):

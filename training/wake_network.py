@@ -14,7 +14,7 @@ from data_tools.licences import allows_products
 from training.backbone import Backbone, layer_weights
 from training.batches import Sampler
 from training.devices import batches_are_divided
-from training.distil import TaughtSampler
+from training.distil import TaughtSampler, Teacher
 from training.ensemble import Layers, merge
 from training.fit import Weights, fit
 from training.material import Material
@@ -90,7 +90,7 @@ class Lesson:
     job: Run
     learned: Material
     aside: Material
-    teachers: Sequence[keras.Model] = ()
+    teacher: Teacher | None = None
 
 
 def train(lessons: Sequence[Lesson], at_once: int = 1) -> list[keras.Model]:
@@ -132,8 +132,8 @@ def _member(lesson: Lesson, number: int, bars: Bars) -> Layers:
     folder.mkdir(parents=True, exist_ok=True)
     model = untrained(job, seed)
     sampler: Batches = Sampler(lesson.learned, recipe.batch, recipe.network.stride, seed)
-    if lesson.teachers:
-        sampler = TaughtSampler(sampler, lesson.teachers, recipe.distil.weight)
+    if lesson.teacher:
+        sampler = TaughtSampler(sampler, lesson.teacher, recipe.distil.weight)
     validate = validator(job, lesson.aside, lesson.learned)
     model.set_weights(fit(model, sampler, recipe.fit, validate, folder, bars=bars, name=name))
     return {name: w for name, w in layer_weights(model).items() if model.get_layer(name).trainable}

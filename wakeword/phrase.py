@@ -75,19 +75,22 @@ class PhraseScorer:
     on which every step's best guess is what the string wants costs nothing.
     """
 
+    columns: npt.NDArray[np.intp]  # (n_strings, n_states) the symbol of each state
+    skip: Int32  # (n_strings, n_states) what it costs to come from two states before: 0, or LEAST
+    last: npt.NDArray[np.intp]  # (n_strings,) the state in which a string ends
+
     def __init__(self, symbols: Sequence[str], strings: Sequence[Sequence[str]], hold_steps: int):
         column = {symbol: number for number, symbol in enumerate(symbols)}
         n_states = max(2 * len(string) - 1 for string in strings)
         self._hold_steps = hold_steps
-        self._columns = np.zeros((len(strings), n_states), np.intp)
-        # What it costs to come from two states before: nothing, or more than any path.
-        self._skip = np.full((len(strings), n_states), LEAST, np.int32)
-        self._last = np.array([2 * len(string) - 2 for string in strings])
+        self.columns = np.zeros((len(strings), n_states), np.intp)
+        self.skip = np.full((len(strings), n_states), LEAST, np.int32)
+        self.last = np.array([2 * len(string) - 2 for string in strings])
         for row, string in enumerate(strings):
             for i, phone in enumerate(string):
-                self._columns[row, 2 * i] = column[phone]
+                self.columns[row, 2 * i] = column[phone]
                 if i and phone != string[i - 1]:
-                    self._skip[row, 2 * i] = 0
+                    self.skip[row, 2 * i] = 0
 
     def totals(self, raw: Int32) -> Int32:
         """(n_steps, n_symbols) int32 raw logits -> (n_strings,) int32, 0 at most.
@@ -96,19 +99,19 @@ class PhraseScorer:
         in units of the raw logits; LEAST or less where no path is short enough.
         """
         losses = raw - raw.max(axis=1, keepdims=True)
-        emitted = losses[:, self._columns]  # (n_steps, n_strings, n_states)
-        rows = np.arange(len(self._last))
-        path = np.full(self._columns.shape, LEAST, np.int32)
+        emitted = losses[:, self.columns]  # (n_steps, n_strings, n_states)
+        rows = np.arange(len(self.last))
+        path = np.full(self.columns.shape, LEAST, np.int32)
         best = np.full(len(rows), LEAST, np.int32)
         first_end = len(raw) - self._hold_steps
         for step, emission in enumerate(emitted):
             reach = path.copy()
             np.maximum(reach[:, 1:], path[:, :-1], out=reach[:, 1:])
-            np.maximum(reach[:, 2:], path[:, :-2] + self._skip[:, 2:], out=reach[:, 2:])
+            np.maximum(reach[:, 2:], path[:, :-2] + self.skip[:, 2:], out=reach[:, 2:])
             reach[:, 0] = 0  # a path may begin here; nothing that began before is better
             path = np.maximum(reach + emission, LEAST)
             if step >= first_end:
-                np.maximum(best, path[rows, self._last], out=best)
+                np.maximum(best, path[rows, self.last], out=best)
         return best
 
 
