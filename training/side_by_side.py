@@ -32,13 +32,19 @@ class Bars(AbstractContextManager["Bars"]):
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.table import Column
 
         self._stop = threading.Event()
+        # What is said gives way where the terminal is narrow, the rest does not.
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TimeRemainingColumn(), TextColumn("{task.fields[said]}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(10),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[said]}", table_column=Column(no_wrap=True, ratio=1)),
             console=Console(stderr=True),
-        )  # fmt: skip
+            expand=True,
+        )
 
     def __enter__(self) -> Bars:
         self._progress.start()
