@@ -16,6 +16,7 @@ from demo_streams import NAME, demo_streams, with_thresholds
 from data_tools.dataset import Dataset
 from training.mistakes import MISS, Subject
 from training.occlusion import explain
+from training.runs import validations
 from wakeword.audio import read_file
 from wakeword.bundle import Bundle
 from wakeword.cli import main
@@ -120,3 +121,15 @@ def test_runs_show_where_recipes_and_results_differ(
     assert main(["train", "runs", str(tmp_path)]) == 0
     assert "fit.steps  100  200" in capsys.readouterr().out
     assert main(["train", "runs", str(tmp_path / "a" / "nothing")]) == 1
+
+
+def test_an_ensemble_has_learned_what_its_members_did_in_the_mean(tmp_path: Path) -> None:
+    for member, lines in enumerate(([(10, 0.4), (20, 0.2), (30, 0.1)], [(10, 0.6), (20, 0.4)])):
+        folder = tmp_path / "members" / str(member)
+        folder.mkdir(parents=True)
+        text = "".join(json.dumps({"step": step, "loss": loss}) + "\n" for step, loss in lines)
+        (folder / "metrics.jsonl").write_text(text)
+    seen = validations(tmp_path)
+    assert [line["step"] for line in seen] == [10, 20], "as far as both have come"
+    assert [line["loss"] for line in seen] == pytest.approx([0.5, 0.3])
+    assert validations(tmp_path / "nothing") == []

@@ -42,7 +42,7 @@ fa_per_hour = 400
 """
 
 
-@pytest.fixture(scope="module", params=["own convolutions", "frozen ones"])
+@pytest.fixture(scope="module", params=["own convolutions", "two heads on frozen ones"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a phrase with a backbone, both of this folder's words."""
     folder = tmp_path_factory.mktemp("two_ears")
@@ -52,6 +52,8 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     network = 'backbone = "vowels/vowels.npz"\n'
     network += "own_convs = true\nfilters = 24\n" if request.param == "own convolutions" else ""
     recipe = RECIPE.replace("filters = 24\n", network)
+    if request.param != "own convolutions":
+        recipe = recipe.replace("seed = 1\n", "seed = 1\nensemble = 2\n")
     (folder / "recipe.toml").write_text(recipe + EARS)
     assert main(["train", "run", str(folder / "recipe.toml"), "--out", str(folder / "run"),
                  "--workers", "1"]) == 0  # fmt: skip
@@ -118,6 +120,7 @@ def test_both_ears_score_the_phrase_over_its_parts_and_reorderings(folder: Path)
 def test_the_report_has_the_wake_head_alone_beside_both(folder: Path) -> None:
     card = json.loads((folder / "evaluation.json").read_text())
     assert card["points"] and card["wake_alone"]["points"]
+    assert "Learning" in (folder / "report.html").read_text()
 
 
 def test_a_backbone_of_another_stride_is_refused(folder: Path, tmp_path: Path) -> None:

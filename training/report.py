@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -12,6 +11,7 @@ from training import curves
 from training.measuring import measure
 from training.mistakes import FALSE, KINDS, MISS, NEAR, Mistake, Subject
 from training.panel import Panel, panels
+from training.runs import validations
 from training.scorecard import Card
 from wakeword.spec import read_json, write_atomic
 
@@ -47,22 +47,14 @@ def write(
     mistakes = subject.mistakes()
     chosen = choose(mistakes, most)
     drawn = panels(subject.bundle, chosen, subject.point.threshold, workers)
-    run = Path(run_or_bundle) if (Path(run_or_bundle) / "metrics.jsonl").exists() else None
+    run = Path(run_or_bundle) if (Path(run_or_bundle) / "recipe.toml").exists() else None
     if run and (run / "evaluation.json").exists():
         card |= {k: v for k, v in read_json(run / "evaluation.json").items() if k == "voices"}
-    html = page(card, subject, mistakes, list(drawn), learning_lines(run))
+    html = page(card, subject, mistakes, list(drawn), validations(run) if run else [])
     if out is None:
         out = (run or Path()) / "report.html"
     write_atomic(out, html.encode())
     return out
-
-
-def learning_lines(run: Path | None) -> list[dict[str, float]]:
-    """The validations of a run; none for a bundle alone."""
-    if run is None:
-        return []
-    text = (run / "metrics.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def choose(mistakes: Sequence[Mistake], most: int) -> list[Mistake]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import read_recipe
+from training.runs import validations
 from wakeword.errors import WakewordError
 from wakeword.spec import read_json, to_table
 
@@ -70,10 +71,8 @@ def flat(table: Any, at: str = "") -> dict[str, Any]:
 def _results(folder: Path) -> dict[str, float | None]:
     """The last validation's metrics, and the scorecard's numbers at each point."""
     results: dict[str, float | None] = {}
-    if (folder / "metrics.jsonl").exists():
-        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        for key, value in (json.loads(lines[-1]) if lines else {}).items():
-            results[f"last {key}"] = value
+    for line in validations(folder)[-1:]:
+        results |= {f"last {key}": value for key, value in line.items()}
     if (folder / "evaluation.json").exists():
         for point in read_json(folder / "evaluation.json").get("points", ()):
             name = point["name"]

@@ -7,6 +7,7 @@
     FOLDER/features/NAME/   feature stores (training.features)
     FOLDER/metrics.jsonl    a line a validation
     FOLDER/checkpoint.npz   where the training goes on after a stop
+    FOLDER/members/N/       both of these, of each network of an ensemble
     FOLDER/network.npz      the chosen weights
     FOLDER/NAME.json, NAME.tflite   the bundle
     FOLDER/NAME.head.npz    its float weights, to tune it from (training.wake_head)
@@ -83,6 +84,21 @@ class Run:
         }
         write_atomic(self.folder / "run.json", json.dumps(about, indent=1).encode())
         return provenance
+
+
+def validations(folder: Path) -> list[dict[str, float]]:
+    """What each validation of a run said; of an ensemble, its members' mean at each step."""
+    paths = sorted(folder.glob("members/*/metrics.jsonl")) or [folder / "metrics.jsonl"]
+    members = [
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for path in paths
+        if path.exists()
+    ]
+    # Members of a run that is not done have come to different steps.
+    return [
+        {key: sum(line[key] for line in lines) / len(lines) for key in lines[0]}
+        for lines in zip(*members, strict=False)
+    ]
 
 
 def clips_sha256(clips: Iterable[Clip]) -> str:

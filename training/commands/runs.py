@@ -26,12 +26,10 @@ def command(folders: tuple[Path, ...], everything: bool, uri: str | None, as_jso
     rows = run_table.find(folders or (Path("runs"),))
     if uri:
         from training import tracking
-        from training.report import learning_lines
+        from training.runs import validations
 
         for row in rows:
-            has_lines = (row.folder / "metrics.jsonl").exists()
-            lines = learning_lines(row.folder if has_lines else None)
-            tracking.to_mlflow(row, lines, uri, "wakeword")
+            tracking.to_mlflow(row, validations(row.folder), uri, "wakeword")
     recipes, results = [r.recipe for r in rows], [r.results for r in rows]
     whole = everything or len(rows) == 1
     recipe_keys = list(dict.fromkeys(k for t in recipes for k in t))
