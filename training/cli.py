@@ -56,8 +56,8 @@ def train() -> None:
 @click.option("--data", "datasets", multiple=True, type=click.Path(path_type=Path, exists=True),
               help="With --phrase: a dataset to learn from; may be repeated.")  # fmt: skip
 @click.option("--minutes", default=30.0, show_default=True, type=click.FloatRange(5),
-              help="With --phrase: about how long it may take on two cores; from 30 on, other networks "
-              "learn it first and teach this one.")  # fmt: skip
+              help="With --phrase: about how long it may take on two cores; from 30 on, other "
+              "networks learn it first and teach this one.")  # fmt: skip
 @click.option("--language", default="en", show_default=True,
               help="With --phrase: its language, by espeak-ng's name.")  # fmt: skip
 @click.option("--texts", type=click.Path(path_type=Path, exists=True, dir_okay=False),
