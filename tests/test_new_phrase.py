@@ -87,6 +87,25 @@ def test_there_is_time_for_teachers_that_hear_the_same_scenes(
         assert (teacher.data, teacher.scenes) == (student.data, student.scenes)
 
 
+@pytest.mark.parametrize("minutes", [10, 30])
+def test_a_microcontroller_s_network_is_taught_by_a_computer_s(
+    minutes: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    own = people(tmp_path / "own", "hey kitchen")
+    path = new_phrase.begin("hey kitchen", tmp_path / "run", [own], minutes, size="micro")
+    micro = read_recipe(path)
+    assert micro.ensemble == 1 and micro.network.size == "micro" and not micro.network.backbone
+    assert micro.distil.teachers == ("standard.toml",)
+    same = new_phrase.begin("hey kitchen", tmp_path / "same", [own], minutes)
+    standard = read_recipe(path.parent / "standard.toml")
+    assert standard.network == read_recipe(same).network
+    assert standard.distil == read_recipe(same).distil
+    assert (micro.data.validation_speakers, micro.scenes) == (
+        standard.data.validation_speakers, standard.scenes,
+    )  # fmt: skip
+
+
 def test_one_person_is_too_few_to_keep_anybody_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +127,9 @@ def test_without_talk_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.Monke
     [
         ([], "give a RECIPE, or --phrase"),
         (["recipe.toml", "--phrase", "hey"], "give a RECIPE, or --phrase"),
-        (["recipe.toml", "--data", "."], "--data and --texts go with --phrase"),
+        (["recipe.toml", "--data", "."], "--data, --texts and --size go with --phrase"),
+        (["recipe.toml", "--size", "micro"], "--data, --texts and --size go with --phrase"),
+        (["--phrase", "hey", "--size", "tiny"], "'tiny' is not one of"),
         (["--phrase", "hey", "--minutes", "2"], "is not in the range x>=5"),
         (["--phrase", "hey", "--data", "nowhere"], "nowhere"),
     ],

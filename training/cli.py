@@ -58,6 +58,10 @@ def train() -> None:
 @click.option("--minutes", default=30.0, show_default=True, type=click.FloatRange(5),
               help="With --phrase: about how long it may take on two cores; from 30 on, other "
               "networks learn it first and teach this one.")  # fmt: skip
+@click.option("--size", default="standard", show_default=True,
+              type=click.Choice(["standard", "micro"]),
+              help="With --phrase: for a computer (370 kB), or for a microcontroller (45 kB), "
+              "which the standard one teaches.")  # fmt: skip
 @click.option("--language", default="en", show_default=True,
               help="With --phrase: its language, by espeak-ng's name.")  # fmt: skip
 @click.option("--texts", type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -81,6 +85,7 @@ def run(
     phrase: str | None,
     datasets: tuple[Path, ...],
     minutes: float,
+    size: str,
     language: str,
     texts: Path | None,
     out: Path | None,
@@ -97,17 +102,18 @@ def run(
     """
     if (recipe is None) == (phrase is None):
         raise click.UsageError("give a RECIPE, or --phrase")
-    if recipe and (datasets or texts):
+    if recipe and (datasets or texts or size != "standard"):
         raise click.UsageError(
-            "--data and --texts go with --phrase; a recipe names its datasets itself"
+            "--data, --texts and --size go with --phrase; a recipe says all that itself"
         )
     quiet_tensorflow()
     from training import new_phrase, pipeline
 
     if phrase:
-        folder = out or Path("runs") / new_phrase.name_of(phrase)
+        name = new_phrase.name_of(phrase)
+        folder = out or Path("runs") / (f"{name}_micro" if size == "micro" else name)
         lines = texts.read_text(encoding="utf-8").splitlines() if texts else []
-        recipe = new_phrase.begin(phrase, folder, datasets, minutes, language, workers, lines)
+        recipe = new_phrase.begin(phrase, folder, datasets, minutes, language, workers, lines, size)
     else:
         assert recipe is not None
         folder = out or Path("runs") / recipe.stem

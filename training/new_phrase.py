@@ -51,13 +51,15 @@ def begin(
     language: str = "en",
     workers: int = 1,
     texts: Sequence[str] = (),
+    size: str = "standard",
 ) -> Path:
     """Make clips and write ``FOLDER/recipe.toml`` for a phrase; the recipe's path.
 
     Its teachers' recipes, if there is time for them, stand beside it. What is there already is
     kept, so a run that was stopped goes on. WakewordError where the phrase can't be pronounced, or
     nothing can say it. Words for near misses in another language than English are taken from
-    ``texts``.
+    ``texts``. ``size`` is standard, or micro: one ear, for a
+    microcontroller.
     """
     recipe = folder / "recipe.toml"
     if recipe.exists():
@@ -86,7 +88,7 @@ def begin(
     # A voice chooses the checkpoint that the others have not taught. Where the engines have one
     # voice only, as in most languages, it is a person; or nobody, and the last checkpoint is taken.
     choosers = speakers if len(speakers) > 2 else people if len(people) > 2 else {}
-    texts_by_name = recipe_texts(phrase, [spoken, *datasets], choosers, minutes, language)
+    texts_by_name = recipe_texts(phrase, [spoken, *datasets], choosers, minutes, language, size)
     for name, text in texts_by_name.items():
         write_atomic(folder / name, text.encode())
     return recipe
@@ -145,6 +147,7 @@ def recipe_texts(
     choosers: Mapping[str, int],
     minutes: float,
     language: str,
+    size: str = "standard",
 ) -> dict[str, str]:
     """The recipes by file name, "recipe.toml" last; the others are its teachers'.
 
@@ -152,12 +155,17 @@ def recipe_texts(
     """
     text = partial(_recipe_text, phrase, datasets, choosers, minutes, language)
     if minutes < TAUGHT_MINUTES:
-        return {"recipe.toml": text(65 * minutes)}
-    return {
-        "frozen.toml": text(65 * minutes),
-        "own.toml": text(100 * minutes, members=1, own_convs=True),
-        "recipe.toml": text(87 * minutes, teachers=("frozen.toml", "own.toml")),
-    }
+        texts = {"recipe.toml": text(65 * minutes)}
+    else:
+        texts = {
+            "frozen.toml": text(65 * minutes),
+            "own.toml": text(100 * minutes, members=1, own_convs=True),
+            "recipe.toml": text(87 * minutes, teachers=("frozen.toml", "own.toml")),
+        }
+    if size == "micro":  # hears nearly what the standard one's wake network hears, which teaches it
+        texts["standard.toml"] = texts.pop("recipe.toml")
+        texts["recipe.toml"] = text(87 * minutes, 1, size=size, teachers=("standard.toml",))
+    return texts
 
 
 def _recipe_text(
@@ -170,6 +178,7 @@ def _recipe_text(
     members: int = MEMBERS,
     own_convs: bool = False,
     teachers: Sequence[str] = (),
+    size: str = "standard",
 ) -> str:
     rarest = sorted(choosers, key=lambda name: (choosers[name], name))
     aside = rarest[: max(1, len(rarest) // ONE_ASIDE_OF)]
@@ -222,7 +231,24 @@ positives = [0, 3]
 negatives = [1, 4]
 emphasis_share = 0.6
 {_WARP}
-[network]
+{_MICRO if size == "micro" else _standard(own_convs, language)}
+[batch]
+frames = {frames}
+
+[fit]
+steps = {round(steps)}
+check_steps = {max(200, round(minutes * 32))}
+{_distil_text(teachers)}"""
+
+
+_MICRO = """[network]
+size = "micro"
+dropout = 0.1
+"""
+
+
+def _standard(own_convs: bool, language: str) -> str:
+    return f"""[network]
 size = "standard"
 backbone = "english"
 own_convs = {json.dumps(own_convs)}
@@ -231,14 +257,7 @@ dropout = 0.2
 [second_ear]
 # The phone head knows English phones; other languages are heard by the wake head alone.
 use = {json.dumps(is_english(language))}
-
-[batch]
-frames = {frames}
-
-[fit]
-steps = {round(steps)}
-check_steps = {max(200, round(minutes * 32))}
-{_distil_text(teachers)}"""
+"""
 
 
 def _distil_text(teachers: Sequence[str]) -> str:
