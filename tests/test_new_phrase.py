@@ -12,7 +12,7 @@ from data_tools.clip import Clip
 from data_tools.dataset import Dataset, DatasetInfo
 from data_tools.engines import ENGINES
 from training import new_phrase
-from training.config import read_recipe
+from training.config import Recipe, read_recipe
 from wakeword.cli import main
 from wakeword.errors import WakewordError
 
@@ -87,23 +87,28 @@ def test_there_is_time_for_teachers_that_hear_the_same_scenes(
         assert (teacher.data, teacher.scenes) == (student.data, student.scenes)
 
 
-@pytest.mark.parametrize("minutes", [10, 30])
+@pytest.mark.parametrize(
+    ("minutes", "language"), [(10, "en"), (30, "en"), pytest.param(30, "de", marks=espeak)]
+)
 def test_a_microcontroller_s_network_is_taught_by_a_computer_s(
-    minutes: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    minutes: float, language: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", "")
-    own = people(tmp_path / "own", "hey kitchen")
-    path = new_phrase.begin("hey kitchen", tmp_path / "run", [own], minutes, size="micro")
-    micro = read_recipe(path)
-    assert micro.ensemble == 1 and micro.network.size == "micro" and not micro.network.backbone
+    def recipes(size: str) -> Recipe:
+        folder = tmp_path / size
+        folder.mkdir()
+        texts = new_phrase.recipe_texts("Licht an", [], VOICES, minutes, language, size)
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        return read_recipe(folder / "recipe.toml")
+
+    micro, computer = recipes("micro"), recipes("standard")
+    assert micro.ensemble == 1 and micro.network.size == "micro"
+    assert not micro.network.shared, "its convolutions are its own"
+    assert not (micro.network.backbone and micro.second_ear.use), "it hears alone"
     assert micro.distil.teachers == ("standard.toml",)
-    same = new_phrase.begin("hey kitchen", tmp_path / "same", [own], minutes)
-    standard = read_recipe(path.parent / "standard.toml")
-    assert standard.network == read_recipe(same).network
-    assert standard.distil == read_recipe(same).distil
-    assert (micro.data.validation_speakers, micro.scenes) == (
-        standard.data.validation_speakers, standard.scenes,
-    )  # fmt: skip
+    assert micro.distil.both_ears == (language == "en"), "the phone head knows English phones"
+    assert read_recipe(tmp_path / "micro" / "standard.toml") == computer
+    assert (micro.data, micro.scenes) == (computer.data, computer.scenes), "the same features"
 
 
 def test_one_person_is_too_few_to_keep_anybody_aside(

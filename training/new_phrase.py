@@ -231,19 +231,27 @@ positives = [0, 3]
 negatives = [1, 4]
 emphasis_share = 0.6
 {_WARP}
-{_MICRO if size == "micro" else _standard(own_convs, language)}
+{_micro(language) if size == "micro" else _standard(own_convs, language)}
 [batch]
 frames = {frames}
 
 [fit]
 steps = {round(steps)}
 check_steps = {max(200, round(minutes * 32))}
-{_distil_text(teachers)}"""
+{_distil_text(teachers, size == "micro" and is_english(language))}"""
 
 
-_MICRO = """[network]
+def _micro(language: str) -> str:
+    if not is_english(language):
+        return '[network]\nsize = "micro"\ndropout = 0.1\n'
+    return """[network]
 size = "micro"
+backbone = "english"  # its phone head teaches
+own_convs = true
 dropout = 0.1
+
+[second_ear]
+use = false
 """
 
 
@@ -260,11 +268,12 @@ use = {json.dumps(is_english(language))}
 """
 
 
-def _distil_text(teachers: Sequence[str]) -> str:
+def _distil_text(teachers: Sequence[str], both_ears: bool) -> str:
     if not teachers:
         return ""
     return f"""
 [distil]
 teachers = {json.dumps(list(teachers))}
 weight = 1.0
+both_ears = {json.dumps(both_ears)}
 """
