@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from importlib import import_module
 from pathlib import Path
@@ -162,5 +163,7 @@ def _show(bundle: Bundle, as_json: bool) -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Keep its start-up notices off the terminal; errors still come through."""
+    """Keep its notices off the terminal; errors still come through."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # It takes several networks that are traced once each for one that is traced again and again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

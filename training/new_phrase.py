@@ -58,8 +58,7 @@ def begin(
     Its teachers' recipes, if there is time for them, stand beside it. What is there already is
     kept, so a run that was stopped goes on. WakewordError where the phrase can't be pronounced, or
     nothing can say it. Words for near misses in another language than English are taken from
-    ``texts``. ``size`` is standard, or micro: one ear, for a
-    microcontroller.
+    ``texts``. ``size`` is standard, or micro: one ear, for a microcontroller.
     """
     recipe = folder / "recipe.toml"
     if recipe.exists():
@@ -162,7 +161,7 @@ def recipe_texts(
             "own.toml": text(100 * minutes, members=1, own_convs=True),
             "recipe.toml": text(87 * minutes, teachers=("frozen.toml", "own.toml")),
         }
-    if size == "micro":  # hears nearly what the standard one's wake network hears, which teaches it
+    if size == "micro":
         texts["standard.toml"] = texts.pop("recipe.toml")
         texts["recipe.toml"] = text(87 * minutes, 1, size=size, teachers=("standard.toml",))
     return texts
