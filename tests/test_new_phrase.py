@@ -93,10 +93,12 @@ def test_there_is_time_for_teachers_that_hear_the_same_scenes(
 def test_a_microcontroller_s_network_is_taught_by_a_computer_s(
     minutes: float, language: str, tmp_path: Path
 ) -> None:
+    takes = people(tmp_path / "takes", "Licht an")
+
     def recipes(size: str) -> Recipe:
         folder = tmp_path / size
         folder.mkdir()
-        texts = new_phrase.recipe_texts("Licht an", [], VOICES, minutes, language, size)
+        texts = new_phrase.recipe_texts("Licht an", [takes], VOICES, minutes, language, size)
         for name, text in texts.items():
             (folder / name).write_text(text)
         return read_recipe(folder / "recipe.toml")
