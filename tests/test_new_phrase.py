@@ -113,6 +113,19 @@ def test_a_microcontroller_s_network_is_taught_by_a_computer_s(
     assert (micro.data, micro.scenes) == (computer.data, computer.scenes), "the same features"
 
 
+def test_a_run_does_not_go_on_in_another_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    own = people(tmp_path / "own", "hey kitchen")
+    for size, other in (("standard", "micro"), ("micro", "standard")):
+        folder = tmp_path / size
+        path = new_phrase.begin("hey kitchen", folder, [own], size=size)
+        assert new_phrase.begin("hey kitchen", folder, [own], size=size) == path
+        with pytest.raises(WakewordError, match=f"a run of size {size}, not {other}.*--out"):
+            new_phrase.begin("hey kitchen", folder, [own], size=other)
+
+
 def test_one_person_is_too_few_to_keep_anybody_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +235,7 @@ def test_a_german_phrase_is_spoken_by_german_voices(tmp_path: Path) -> None:
 
 @espeak
 def test_a_recipe_that_was_made_is_kept_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text("# mine")
+    mine = '[about]\nname = "x"\nphrase = "turn on"\n[data]\nshared = true\n[network]\nsize = "large"\n'
+    (tmp_path / "recipe.toml").write_text(mine)
     assert new_phrase.begin("turn on", tmp_path) == tmp_path / "recipe.toml"
-    assert (tmp_path / "recipe.toml").read_text() == "# mine"
+    assert (tmp_path / "recipe.toml").read_text() == mine

@@ -17,6 +17,7 @@ from data_tools.pronounce import is_english, words_of
 from data_tools.sources import SPEECH_MIN_S
 from data_tools.synth import Order, Synthesiser, SynthSpec, fill
 from data_tools.tables import shared_folder
+from training.config import read_recipe
 from wakeword.errors import WakewordError
 from wakeword.spec import write_atomic
 
@@ -56,12 +57,18 @@ def begin(
     """Make clips and write ``FOLDER/recipe.toml`` for a phrase; the recipe's path.
 
     Its teachers' recipes, if there is time for them, stand beside it. What is there already is
-    kept, so a run that was stopped goes on. WakewordError where the phrase can't be pronounced, or
-    nothing can say it. Words for near misses in another language than English are taken from
-    ``texts``. ``size`` is standard, or micro: one ear, for a microcontroller.
+    kept, so a run that was stopped goes on. Words for near misses in another language than English
+    are taken from ``texts``. ``size`` is standard, or micro: one ear, for a microcontroller.
+    WakewordError where the phrase can't be pronounced, nothing can say it, or the folder's run is
+    of another size.
     """
     recipe = folder / "recipe.toml"
     if recipe.exists():
+        found = read_recipe(recipe).network.size
+        if "micro" in (found, size) and found != size:
+            raise WakewordError(
+                f"{folder}: a run of size {found}, not {size}; give another folder with --out"
+            )
         return recipe
     if minutes < LEAST_MINUTES:
         raise WakewordError(f"--minutes {minutes:g}: expected {LEAST_MINUTES:g} or more")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,7 +18,7 @@ class Stopped(Exception):
     """Another training failed, or the user stopped them all."""
 
 
-class Bars(AbstractContextManager["Bars"]):
+class Bars:
     """A progress bar for each training."""
 
     def __init__(self) -> None:
@@ -50,12 +48,7 @@ class Bars(AbstractContextManager["Bars"]):
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._progress.stop()
 
     def begin(self, name: str, total: int, done: int, said: str) -> Callable[[int, str], None]:
