@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from data_tools.clip import Clip
 from training import intervals
 from training.calibrate import Target, operating_points
 from training.evaluate import TRACE, Heard, TooShort, count, listen, threshold_for
-from training.streams import Stream, Truth, loudest_power
+from training.scorecard import Point, score
+from training.streams import SPEECH, Stream, Truth, loudest_power
 from wakeword.audio import SAMPLE_RATE
 from wakeword.bundle import Bundle
 from wakeword.detector import Detector
@@ -27,8 +30,8 @@ def heard(scores: dict[float, float], truths: tuple[Truth, ...], seconds: float)
     times = np.arange(1, int(seconds / 0.03) + 1) * 0.03
     rows = np.zeros(len(times), TRACE)
     rows["unit"], rows["time_s"] = np.arange(len(times)), times
-    for at_s, score in scores.items():
-        rows["score"][(times >= at_s) & (times < at_s + 0.09)] = score
+    for at_s, peak in scores.items():
+        rows["score"][(times >= at_s) & (times < at_s + 0.09)] = peak
     audio = np.zeros(int(seconds * SAMPLE_RATE), np.int16)
     return Heard(Stream("stream", audio, truths), rows, seconds)
 
@@ -49,6 +52,19 @@ def test_a_second_detection_of_one_phrase_is_a_false_accept(bundle: Bundle) -> N
     outcome = count(bundle, [heard({11.0: 0.9, 13.2: 0.9}, (truth,), 20)], 0.5)
     assert len(outcome.heard) == 1
     assert len(outcome.false) == 1
+
+
+def test_a_false_accept_is_put_down_to_who_talked_in_its_own_stream(bundle: Bundle) -> None:
+    # Streams mixed twice bear the same names: two folders of one command.
+    ones = []
+    for speaker, at_s in (("first", 5.0), ("second", 12.0)):
+        one = heard({at_s: 0.9}, (), 20)
+        talk = (Truth(0.0, 20.0, replace(CLIP, id=speaker, speaker=speaker)),)
+        ones.append(replace(one, stream=replace(one.stream, kind=SPEECH, talk=talk)))
+    card = score(bundle, ones, Point("half", 0.5, "given"))
+    false = card["speech"]["all"]["false"]
+    assert [(e["speaker"], round(e["time_s"])) for e in false] == [("first", 5), ("second", 12)]
+    assert [e["peak"] for e in false] == pytest.approx([0.9, 0.9])
 
 
 @pytest.mark.parametrize("gate", [True, False])

@@ -73,7 +73,7 @@ class Outcome:
     open_hours: float = 0.0
     heard: list[tuple[Truth, float]] = field(default_factory=list)  # with latency in seconds
     missed: list[Truth] = field(default_factory=list)
-    false: list[tuple[str, float]] = field(default_factory=list)  # stream and time in seconds
+    false: list[tuple[Heard, float]] = field(default_factory=list)  # where, and when in seconds
 
     @property
     def phrases(self) -> int:
@@ -172,7 +172,7 @@ def count(bundle: Bundle, heard: Iterable[Heard], threshold: float) -> Outcome:
             else:
                 left.remove(hit)
                 outcome.heard.append((truth, hit - truth.end_s))
-        outcome.false += [(one.stream.name, t) for t in left]
+        outcome.false += [(one, t) for t in left]
     return outcome
 
 

@@ -201,8 +201,7 @@ def _speech(outcome: Outcome, heard: Sequence[Heard]) -> Card:
     for one in heard:
         for t in one.stream.talk:
             hours_of[source(t.clip)] += (t.end_s - t.start_s) / 3600
-    by_name = {one.stream.name: one for one in heard}
-    false = [_false_accept(by_name[stream], time_s) for stream, time_s in outcome.false]
+    false = [_false_accept(one, time_s) for one, time_s in outcome.false]
     by_source = Counter(event["source"] for event in false)
     card: Card = {"events": len(false), "hours": round(outcome.hours, 3)}
     try:
