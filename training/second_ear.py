@@ -31,7 +31,7 @@ class SecondEarSpec:
     hold_s: float = 0.42  # the phrase may have ended this long ago
     floor: float = 0.25  # a wake score under this is final; under one step in a hundred passes it
     strength: float = 1000.0  # of the fusion below against what the voices kept aside say
-    fusion: Fusion = field(default_factory=lambda: Fusion(0.0, 0.5, 0.5, 0.05))
+    fusion: Fusion = field(default_factory=lambda: Fusion(0.0, 1.0, 0.5, 0.05))
 
 
 def phrase_spec(
