@@ -20,6 +20,7 @@ from wakeword.errors import WakewordError
 
 # label -> phrase, where they differ
 PHRASES = {"robert_turn_on": "Robert turn on", "smart_mirror": "smart mirror"}
+NOT_WAKE = "not_wake_words_"  # of wake.csv's phrases: what is said in place of one
 SPEECH_SNR_DB = 10  # under this a wake recording holds no speech; the next has 28 dB
 
 
@@ -128,7 +129,9 @@ class Tables:
         clips, seen = [], set()
         for row in self._rows("wake.csv"):
             about = who.get(row["path"])
-            if row["phrase"] != phrase or (about and float(about["snr_db"]) < SPEECH_SNR_DB):
+            if _joined(row["phrase"]) != _joined(phrase):
+                continue
+            if about and float(about["snr_db"]) < SPEECH_SNR_DB:
                 continue
             if about and about["replay_group"] and not replays:
                 if about["replay_group"] in seen:
@@ -143,6 +146,16 @@ class Tables:
                     speech_end_s=float(about["speech_end_s"]),
                 )
             clips.append(clip)
+        return clips
+
+    def near_misses(self, phrase: str) -> list[Clip]:
+        """Real people saying what sounds like a wake phrase. Who they are is not known."""
+        begin = f"{NOT_WAKE}{_joined(phrase)}_"
+        clips = []
+        for row in self._rows("wake.csv"):
+            if row["phrase"].startswith(begin):
+                said = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", row["phrase"].removeprefix(begin))
+                clips.append(self._clip(row, "negative", "corpus", prompt=said))
         return clips
 
     def utterances(self, split: str | None = None) -> list[Utterance]:
@@ -185,6 +198,11 @@ class Tables:
             duration_s=float(row["duration_s"]),
             **fields,  # type: ignore[arg-type]
         )
+
+
+def _joined(text: str) -> str:
+    """A phrase as some tables spell it: heysavant."""
+    return "".join(words_of(text))
 
 
 def _holds(text: str, phrase: str) -> bool:

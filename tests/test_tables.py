@@ -112,3 +112,18 @@ def test_what_says_the_phrase_is_a_positive_however_the_table_labels_it(shared_d
     off = {c.transcript for c in clips if c.label == "positive"}
     assert off and all("off" in (text or "") for text in off)
     assert not any("turn off" in (c.transcript or "") for c in clips if c.label == "negative")
+
+
+def test_people_say_a_phrase_that_the_table_runs_together_and_what_sounds_like_it(tables):
+    (tables.folder / "speakers.csv").write_text("path,speaker\n")
+    (tables.folder / "wake.csv").write_text(
+        "path,phrase,label,source,licence,duration_s,note\n"
+        "a.opus,heysavant,positive,corpus,CC0-1.0,2.0,\n"
+        "b.opus,not_wake_words_heysavant_HeyVermont,negative,corpus,CC0-1.0,1.5,\n"
+        "c.opus,not_wake_words_computer_Commuter,negative,corpus,CC0-1.0,1.5,\n"
+    )
+    (said,) = tables.wake("Hey Savant")
+    assert (said.id, said.label, said.phrase) == ("a.opus", "positive", "Hey Savant")
+    (near,) = tables.near_misses("hey savant")
+    assert (near.id, near.label, near.prompt) == ("b.opus", "negative", "Hey Vermont")
+    assert tables.wake("savant") == tables.near_misses("savant") == []

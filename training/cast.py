@@ -26,6 +26,7 @@ from training.streams import (
 from wakeword.audio import Float32, read_file, to_float32
 from wakeword.errors import WakewordError
 
+NEAR_PEOPLE = "near misses by people"
 SIMULATED_ROOMS = 20  # where no clip is a room response
 SPEECH_CONDITIONS = ("clean", "10 dB", "5 dB")  # what false accepts are counted in
 
@@ -128,9 +129,14 @@ class Cast:
         for who, clips in groups.items():
             for condition in wanted if clips else ():
                 yield from spoken(PHRASES, who, clips, condition, around, rng)
-        if self.near_misses:
-            clean = CONDITIONS["clean"]
-            yield from spoken(NEAR_MISSES, "", self.near_misses, clean, around, rng)
+        groups = {
+            "": [c for c in self.near_misses if c.origin == "tts"],
+            NEAR_PEOPLE: [c for c in self.near_misses if c.origin != "tts"],
+        }
+        for who, clips in groups.items():
+            if clips:
+                clean = CONDITIONS["clean"]
+                yield from spoken(NEAR_MISSES, who, clips, clean, around, rng)
         for condition in self._for_speech(wanted, noisy_speech):
             yield from spoken(SPEECH, "", self.speech, condition, around, rng)
 

@@ -73,6 +73,8 @@ def gather(spec: DataSpec, phrase: str, beside: Path) -> Iterable[Clip]:
         # They tell how synthetic voices carry over to people; a recipe may learn from some.
         for clip in tables.wake(phrase):
             yield replace(clip, split="train" if clip.speaker in spec.people else "test")
+        for clip in tables.near_misses(phrase):
+            yield replace(clip, split="test")
     for folder in spec.datasets:
         dataset = Dataset.open(beside / folder)
         for clip in dataset.clips():

@@ -172,10 +172,11 @@ def share(events: int, of: int) -> Card:
 
 def _phrases(outcome: Outcome, heard: Sequence[Heard]) -> Card:
     low, high = outcome.frr_by_speaker()
+    who = {t.clip.speaker for t in [t for t, _ in outcome.heard] + outcome.missed}
     return {
         "frr": share(len(outcome.missed), outcome.phrases),
         "frr_by_speaker": [round(low, 5), round(high, 5)],
-        "speakers": len(outcome.by_speaker()),
+        "speakers": len(who - {None}),
         "hours": round(outcome.hours, 3),
         "latency_s": _latency(outcome),
         "groups": _groups([(t, False) for t, _ in outcome.heard], outcome.missed),

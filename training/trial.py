@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.cast import Cast
+from training.cast import NEAR_PEOPLE, Cast
 from training.measuring import measure
 from training.package import with_points
 from training.scorecard import Card
@@ -59,12 +59,12 @@ def trial(
 
 def _measures(scores: Card, cast: Cast, heard: str) -> Iterator[Measure]:
     for name, of in scores["phrases"].items():
-        who = f"{of['speakers']} {name}; {heard}"
+        who = f"{of['speakers']} {name}; {heard}" if of["speakers"] else f"{name}; {heard}"
         yield _share("frr", of["frr"], who)
-    for of in scores["near_misses"].values():
-        voices = len({clip.speaker for clip in cast.near_misses})
-        who = f"other phrases by {voices} synthetic voices; {heard}"
-        yield _share("near_miss_rate", of["fired"], who)
+    voices = len({clip.speaker for clip in cast.near_misses if clip.origin == "tts"})
+    for name, of in scores["near_misses"].items():
+        who = "people" if name.startswith(NEAR_PEOPLE) else f"{voices} synthetic voices"
+        yield _share("near_miss_rate", of["fired"], f"other phrases by {who}; {heard}")
     speech = scores["speech"].get("all")
     if speech and speech["fa_per_hour"]:  # the counts alone stand in the card
         rate = speech["fa_per_hour"]
