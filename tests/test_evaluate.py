@@ -110,27 +110,6 @@ def test_operating_points_lie_where_the_tail_of_false_peaks_says(bundle: Bundle)
     assert points[0].threshold > points[1].threshold
 
 
-def test_a_strict_point_is_found_in_two_hours_of_a_tail_that_grows_lighter(bundle: Bundle) -> None:
-    # As six networks' false peaks over 22.7 h did: 90 an hour above 0, every factor of e fewer
-    # 0.43 higher, and only 0.34 where there are fewer than 8 an hour.
-    rng, hours = np.random.default_rng(3), 2
-
-    def logit(per_hour: np.ndarray) -> np.ndarray:
-        few = np.minimum(per_hour, 8)
-        return 0.43 * np.log(90 / np.maximum(per_hour, 8)) + 0.34 * np.log(8 / few)
-
-    errors = []
-    for _ in range(60):
-        logits = logit(rng.uniform(0, 90, 90 * hours))
-        times = (np.arange(len(logits)) + 0.5) * 3600 * hours / len(logits)
-        scores = 1 / (1 + np.exp(-logits))
-        one = heard(dict(zip(times, scores, strict=True)), (), 3600 * hours)
-        (point,) = operating_points(bundle, [one], [Target("strict", 0.1)])
-        errors.append(np.log(point.threshold / (1 - point.threshold)) - logit(np.array(0.1)))
-    assert abs(np.mean(errors)) < 0.15, "neither late nor early in the mean"
-    assert np.sqrt(np.mean(np.square(errors))) < 0.3, "an exponential tail of 40 peaks: 0.43"
-
-
 def test_no_more_near_misses_fire_than_a_point_allows(bundle: Bundle) -> None:
     talk = heard({10.0: 0.3}, (), 3600)
     ends = np.arange(5.0, 605.0, 3.0)  # 200 utterances

@@ -15,9 +15,7 @@ from wakeword.audio import SAMPLE_RATE, STEP_SAMPLES
 from wakeword.bundle import Bundle, OperatingPoint
 from wakeword.errors import WakewordError
 
-TAIL_PEAKS = 20  # the highest false peaks: the tail of their distribution is fitted to these
-DEEP_PEAKS = 160  # and to these, which are steadier but lie before the tail:
-LIGHTER = 0.8  # there it thins out faster than before by so much (docs/experiments.md, Thresholds)
+TAIL_PEAKS = 40  # the highest false peaks: the tail of their distribution is fitted to these
 POOLED_PEAKS = 20  # peaks that what two tails have in common counts for, when they are compared
 BEYOND = 10  # a rate is extrapolated to at most a tenth of an event in the audio there is
 HIGHEST, LOWEST = 0.99, 0.1  # of a threshold: above, a mean of uint8 has no resolution
@@ -57,9 +55,8 @@ def operating_points(
 
     A rate of 0.1 an hour can't be counted in an hour or two. False peaks thin out exponentially
     in their logit, so the rate beyond the highest ones follows from the mean excess of the
-    :data:`TAIL_PEAKS` highest (peaks over threshold; Hill, Annals of Statistics 3, 1975), steadied
-    by that of the :data:`DEEP_PEAKS` highest. Where even that would reach too far, the threshold
-    is that of the lowest rate within reach.
+    :data:`TAIL_PEAKS` highest (peaks over threshold; Hill, Annals of Statistics 3, 1975). Where
+    even that would reach too far, the threshold is that of the lowest rate within reach.
     """
     hours = sum(one.stream.hours for one in heard)
     if not hours:
@@ -127,17 +124,9 @@ def same_rate(old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], at: fl
 
 def _tail(scores: npt.NDArray[np.float64]) -> tuple[float, float, int]:
     """Where the tail of false peaks begins, in logits, how far one reaches beyond; their number."""
-    logits = np.array([_logit(score) for score in scores[:DEEP_PEAKS]])
-    top = logits[:TAIL_PEAKS]
-    spread = _mean_excess(top)
-    if len(logits) == DEEP_PEAKS:
-        spread = (spread + LIGHTER * _mean_excess(logits)) / 2
-    return float(top[-1]), max(spread, 1e-3), len(top)
-
-
-def _mean_excess(logits: npt.NDArray[np.float64]) -> float:
-    """Of the others over the last and lowest."""
-    return float(logits[:-1].mean() - logits[-1])
+    logits = [_logit(score) for score in scores[:TAIL_PEAKS]]
+    base = logits[-1]
+    return base, max(float(np.mean(logits[:-1])) - base, 1e-3), len(logits)
 
 
 def _logit(score: float) -> float:
