@@ -61,6 +61,8 @@ def test_the_recipe_reads_back_as_what_was_typed(
     assert {scenes.name for scenes in recipe.scenes} == {"short", "near", "long"}
     longest_s = recipe.scenes[0].spec.duration_s
     assert recipe.batch.frames / 100 <= longest_s, "a window must fit into the scenes"
+    limits = {target.name: target.near_miss_share for target in recipe.calibrate.points}
+    assert limits["strict"] < limits["balanced"] < limits["eager"] == 1
 
 
 def test_of_many_voices_one_in_eight_is_kept_aside(tmp_path: Path) -> None:

@@ -33,6 +33,21 @@ pitch = [0.7, 1.5]
 formant = [0.82, 1.25]
 tempo = [0.65, 1.5]
 """
+# Near misses here are the nearest of a dictionary ("hain savant"). Where 2 % of them may fire, 71 %
+# of people are missed; what people say when they are asked for something near lies farther off, and
+# 0.6 % of it fires where the rate alone decides (docs/experiments.md, "hey savant").
+_CALIBRATE = """[[calibrate.points]]
+name = "strict"
+fa_per_hour = 0.1
+near_miss_share = 0.02
+[[calibrate.points]]
+name = "balanced"
+fa_per_hour = 0.5
+near_miss_share = 0.1
+[[calibrate.points]]
+name = "eager"
+fa_per_hour = 2.0
+"""
 LEAST_TALKERS = 10  # some of them are kept aside to choose thresholds by
 
 
@@ -244,7 +259,8 @@ frames = {frames}
 [fit]
 steps = {round(steps)}
 check_steps = {max(200, round(minutes * 32))}
-{_distil_text(teachers, size == "micro" and is_english(language))}"""
+
+{_CALIBRATE}{_distil_text(teachers, size == "micro" and is_english(language))}"""
 
 
 def _micro(language: str) -> str:

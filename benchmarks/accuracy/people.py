@@ -14,8 +14,8 @@ lowest threshold with at most 0.1 to 2 false accepts an hour on these streams, a
 own thresholds.
 
 Streams are made once a phrase, under --work; what a bundle said is kept beside them, so a second
-call of the same bundle takes seconds. "smart mirror" is for development, "computer" and "hey
-savant" are the test.
+call of the same bundle takes seconds. "smart mirror" is for development, and "hey
+savant" for what near misses may do; "computer" is the test.
 """
 
 from __future__ import annotations
