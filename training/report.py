@@ -119,8 +119,9 @@ def _points(card: Card) -> str:
             rows.append(
                 [point["name"], f"missed, {name}", *_share(of["frr"]), f"{low:.1%} to {high:.1%}"]
             )
-        for of in point["near_misses"].values():
-            rows.append([point["name"], "near misses that fire", *_share(of["fired"]), ""])
+        for name, of in point["near_misses"].items():
+            what = f"{name.rpartition(', ')[0]} that fire"
+            rows.append([point["name"], what, *_share(of["fired"]), ""])
         speech = point["speech"].get("all")
         if speech and speech["fa_per_hour"]:
             rate = speech["fa_per_hour"]

@@ -78,8 +78,8 @@ def _results(folder: Path) -> dict[str, float | None]:
             name = point["name"]
             for of, scores in point["phrases"].items():
                 results[f"{name}: missed, {of}"] = scores["frr"]["value"]
-            for scores in point["near_misses"].values():
-                results[f"{name}: near misses fired"] = scores["fired"]["value"]
+            for of, scores in point["near_misses"].items():
+                results[f"{name}: {of.rpartition(', ')[0]} fired"] = scores["fired"]["value"]
             rate = point["speech"].get("all", {}).get("fa_per_hour")
             results[f"{name}: FA/h"] = rate["value"] if rate else None
     return results

@@ -147,6 +147,11 @@ def gate_cost(bundle: Bundle, gated: Sequence[Heard], open_: Sequence[Heard], at
     }
 
 
+def those_of(name: str, phrases: Card) -> str:
+    """Who said a set of phrases: "31 people, clean", or "people, clean" where nobody is known."""
+    return f"{phrases['speakers']} {name}" if phrases["speakers"] else name
+
+
 def source(clip: Clip) -> str:
     """The engine that made it, or the corpus as its licence names it."""
     return clip.engine or clip.licence or clip.origin

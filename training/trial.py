@@ -11,7 +11,7 @@ import numpy as np
 from training.cast import NEAR_PEOPLE, Cast
 from training.measuring import measure
 from training.package import with_points
-from training.scorecard import Card
+from training.scorecard import Card, those_of
 from training.stream_folder import write
 from training.streams import CONDITIONS
 from wakeword.bundle import Bundle, Measure, WakeAlone
@@ -59,8 +59,7 @@ def trial(
 
 def _measures(scores: Card, cast: Cast, heard: str) -> Iterator[Measure]:
     for name, of in scores["phrases"].items():
-        who = f"{of['speakers']} {name}; {heard}" if of["speakers"] else f"{name}; {heard}"
-        yield _share("frr", of["frr"], who)
+        yield _share("frr", of["frr"], f"{those_of(name, of)}; {heard}")
     voices = len({clip.speaker for clip in cast.near_misses if clip.origin == "tts"})
     for name, of in scores["near_misses"].items():
         who = "people" if name.startswith(NEAR_PEOPLE) else f"{voices} synthetic voices"

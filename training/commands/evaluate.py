@@ -61,6 +61,8 @@ def command(
 
 def lines_of(card: Card) -> list[str]:
     """The card for people, a line a number."""
+    from training.scorecard import those_of
+
     lines = []
     for point in card["points"]:
         lines.append(f"{point['name']}: threshold {point['threshold']:.3f}, {point['how']}")
@@ -70,13 +72,13 @@ def lines_of(card: Card) -> list[str]:
             lines.append(
                 f"  missed {frr['value']:.1%} ({frr['low']:.1%} to {frr['high']:.1%}; other "
                 f"speakers {low:.1%} to {high:.1%}), {frr['events']} of {frr['of']} by "
-                f"{of['speakers']} {name}" + (f"; after {late['p50']:+.2f} s" if late else "")
+                f"{those_of(name, of)}" + (f"; after {late['p50']:+.2f} s" if late else "")
             )
-        for of in point["near_misses"].values():
+        for name, of in point["near_misses"].items():
             fired = of["fired"]
             lines.append(
-                f"  near misses that fire {fired['value']:.1%} ({fired['low']:.1%} to "
-                f"{fired['high']:.1%}), {fired['events']} of {fired['of']}"
+                f"  {name.rpartition(', ')[0]} that fire {fired['value']:.1%} "
+                f"({fired['low']:.1%} to {fired['high']:.1%}), {fired['events']} of {fired['of']}"
             )
         for name, of in point["speech"].items():
             rate = of["fa_per_hour"]
